@@ -1,0 +1,53 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Metrics } from './metrics.ts';
+
+/** Why the process may not take traffic yet, or null when it may. Liveness never asks other systems. */
+export type Readiness = () => string | null;
+
+export interface HttpServer extends AsyncDisposable {
+  readonly port: number;
+}
+
+interface HttpServerOptions {
+  /** 0 takes a free port. */
+  readonly port: number;
+  readonly host: string;
+  readonly metrics: Metrics;
+  readonly readiness: Readiness;
+}
+
+/** `/healthz` (the process lives), `/readyz` (assigned, restored, making progress), `/metrics`. */
+export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const server = createServer((request, response) => {
+    const reply = (status: number, body: string, type = 'text/plain; charset=utf-8'): void => {
+      response.writeHead(status, { 'content-type': type }).end(body);
+    };
+    const path = (request.url ?? '/').split('?')[0];
+    if (path === '/healthz') return reply(200, 'ok\n');
+    if (path === '/readyz') {
+      const reason = options.readiness();
+      return reason === null ? reply(200, 'ready\n') : reply(503, `not ready: ${reason}\n`);
+    }
+    if (path === '/metrics') {
+      options.metrics.text().then(
+        (text) => reply(200, text, options.metrics.registry.contentType),
+        (error: unknown) => reply(500, String(error)),
+      );
+      return;
+    }
+    reply(404, 'not found: /healthz, /readyz or /metrics\n');
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port, options.host, resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    async [Symbol.asyncDispose]() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}

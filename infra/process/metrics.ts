@@ -1,0 +1,53 @@
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+
+/** Every metric name, once. Base units, Prometheus style; labels carry ids, never row values. */
+export const METRIC = {
+  sourceEvents: 'millrace_events_total',
+  sourceLagBytes: 'millrace_source_lag_bytes',
+  slotRetainedBytes: 'millrace_slot_retained_wal_bytes',
+  snapshotRows: 'millrace_snapshot_rows_total',
+  commitSeconds: 'millrace_commit_duration_seconds',
+  recordsProcessed: 'millrace_records_processed_total',
+  recordsDropped: 'millrace_records_dropped_total',
+  joinMatched: 'millrace_join_matched_total',
+  restoreRemaining: 'millrace_restore_remaining_records',
+  stateEntries: 'millrace_state_entries',
+  sinkRows: 'millrace_sink_rows_total',
+  endToEndSeconds: 'millrace_record_e2e_latency_seconds',
+  deadLetters: 'millrace_dlq_records_total',
+} as const;
+
+const LATENCY_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+/** One process's metrics. Created once in a `main.ts` and passed down. */
+export class Metrics {
+  readonly registry = new Registry();
+
+  /** Adds the Node.js process metrics: memory, event-loop lag, garbage collection. */
+  collectProcess(): void {
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  counter<L extends string>(name: string, help: string, labels: readonly L[]): Counter<L> {
+    return new Counter({ name, help, labelNames: [...labels], registers: [this.registry] });
+  }
+
+  gauge<L extends string>(name: string, help: string, labels: readonly L[]): Gauge<L> {
+    return new Gauge({ name, help, labelNames: [...labels], registers: [this.registry] });
+  }
+
+  /** A distribution of seconds. */
+  seconds<L extends string>(name: string, help: string, labels: readonly L[]): Histogram<L> {
+    return new Histogram({
+      name,
+      help,
+      labelNames: [...labels],
+      buckets: LATENCY_BUCKETS_SECONDS,
+      registers: [this.registry],
+    });
+  }
+
+  text(): Promise<string> {
+    return this.registry.metrics();
+  }
+}

@@ -1,0 +1,100 @@
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import type { z } from 'zod';
+import { Failure } from './failure.ts';
+
+/**
+ * One option, declared once: flag, environment variable, help line and type all follow from it.
+ * `kafkaBrokers` is `--kafka-brokers` and `MILLRACE_KAFKA_BROKERS`.
+ */
+export interface OptionSpec<T = unknown> {
+  /** Parses the text; a default makes the option optional. */
+  readonly schema: z.ZodType<T, string | undefined>;
+  readonly help: string;
+  /** Read when the MILLRACE_ variable is not set, for names that the field already uses (`PGHOST`). */
+  readonly envFallback?: string;
+  /** Shown in the help instead of the default. Secrets are never echoed and may come from `<ENV>_FILE`. */
+  readonly secret?: boolean;
+}
+
+export type OptionSpecs = Readonly<Record<string, OptionSpec>>;
+export type Options<S extends OptionSpecs> = {
+  readonly [K in keyof S]: S[K] extends OptionSpec<infer T> ? T : never;
+};
+
+/** What the command line asks for: options to run with, or a help text to print. */
+export type ParsedOptions<S extends OptionSpecs> =
+  | { readonly kind: 'run'; readonly options: Options<S> }
+  | { readonly kind: 'help'; readonly text: string };
+
+export const flagOf = (name: string): string => name.replaceAll(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
+export const envOf = (name: string): string => `MILLRACE_${flagOf(name).replaceAll('-', '_').toUpperCase()}`;
+
+/**
+ * Flag over environment over default.
+ * @throws Failure `config.invalid` that lists every problem at once, each with flag and variable.
+ */
+export function parseOptions<S extends OptionSpecs>(
+  command: string,
+  specs: S,
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): ParsedOptions<S> {
+  const flags = readFlags(specs, argv);
+  if (flags['help'] === true) return { kind: 'help', text: helpText(command, specs) };
+  const problems: string[] = [];
+  const values: Record<string, unknown> = {};
+  for (const [name, spec] of Object.entries(specs)) {
+    const result = spec.schema.safeParse(flags[flagOf(name)] ?? fromEnv(name, spec, env));
+    if (result.success) values[name] = result.data;
+    else
+      problems.push(
+        `--${flagOf(name)} (${envOf(name)}): ${result.error.issues.map((i) => i.message).join(', ')}`,
+      );
+  }
+  if (problems.length > 0)
+    throw new Failure(
+      'config.invalid',
+      'stop',
+      `${problems.length} bad option(s):\n  ${problems.join('\n  ')}`,
+      {
+        fix: `see ${command} --help`,
+      },
+    );
+  return { kind: 'run', options: values as Options<S> };
+}
+
+function readFlags(
+  specs: OptionSpecs,
+  argv: readonly string[],
+): Record<string, string | boolean | undefined> {
+  const options: Record<string, { type: 'string' | 'boolean' }> = { help: { type: 'boolean' } };
+  for (const name of Object.keys(specs)) options[flagOf(name)] = { type: 'string' };
+  try {
+    return parseArgs({ args: [...argv], options, strict: true, allowPositionals: false }).values;
+  } catch (error) {
+    throw new Failure('config.invalid', 'stop', 'bad command line', { cause: error });
+  }
+}
+
+function fromEnv(
+  name: string,
+  spec: OptionSpec,
+  env: Readonly<Record<string, string | undefined>>,
+): string | undefined {
+  const direct = env[envOf(name)];
+  if (direct !== undefined) return direct;
+  const file = env[`${envOf(name)}_FILE`];
+  if (spec.secret && file !== undefined) return readFileSync(file, 'utf8').trimEnd();
+  return spec.envFallback === undefined ? undefined : env[spec.envFallback];
+}
+
+function helpText(command: string, specs: OptionSpecs): string {
+  const lines = Object.entries(specs).map(([name, spec]) => {
+    const fallback = spec.schema.safeParse(undefined);
+    const value = spec.secret ? 'secret' : fallback.success ? `default ${String(fallback.data)}` : 'required';
+    const also = spec.envFallback === undefined ? '' : `, ${spec.envFallback}`;
+    return `  --${flagOf(name)} VALUE\n      ${spec.help} (${value}; env ${envOf(name)}${also})`;
+  });
+  return `usage: ${command} [options]\n\n${lines.join('\n')}\n  --help\n      this text\n`;
+}

@@ -1,0 +1,62 @@
+/** Avro 1.11 schemas as plain JSON: https://avro.apache.org/docs/1.11.1/specification/ */
+export type AvroPrimitive = 'null' | 'boolean' | 'int' | 'long' | 'float' | 'double' | 'bytes' | 'string';
+
+export interface AvroLogical {
+  readonly type: AvroPrimitive;
+  readonly logicalType: string;
+  readonly precision?: number;
+  readonly scale?: number;
+}
+
+export interface AvroField {
+  readonly name: string;
+  readonly type: AvroSchema;
+  readonly default?: unknown;
+  readonly doc?: string;
+  /** Name of the Postgres type that the column came from, as `format_type` prints it. */
+  readonly 'pg.type'?: string;
+}
+
+export interface AvroRecord {
+  readonly type: 'record';
+  readonly name: string;
+  readonly namespace?: string;
+  readonly doc?: string;
+  readonly fields: readonly AvroField[];
+}
+
+export interface AvroArray {
+  readonly type: 'array';
+  readonly items: AvroSchema;
+}
+
+export interface AvroMap {
+  readonly type: 'map';
+  readonly values: AvroSchema;
+}
+
+/** A union is a list of schemas; `["null", X]` is how Millrace writes every nullable field. */
+export type AvroSchema =
+  | AvroPrimitive
+  | AvroLogical
+  | AvroRecord
+  | AvroArray
+  | AvroMap
+  | readonly AvroSchema[];
+
+/** The fields of a record schema. @throws TypeError when the schema is no record */
+export function recordFields(schema: AvroSchema): readonly AvroField[] {
+  if (typeof schema === 'object' && 'fields' in schema) return schema.fields;
+  throw new TypeError(`expected a record schema, got ${JSON.stringify(schema)}`);
+}
+
+export function isUnion(schema: AvroSchema): schema is readonly AvroSchema[] {
+  return Array.isArray(schema);
+}
+
+/** The schema behind a nullable union, or the schema itself. */
+export function withoutNull(schema: AvroSchema): AvroSchema {
+  if (!isUnion(schema)) return schema;
+  const branches = schema.filter((branch) => branch !== 'null');
+  return branches.length === 1 ? (branches[0] as AvroSchema) : branches;
+}

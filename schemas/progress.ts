@@ -1,0 +1,34 @@
+import { z } from 'zod';
+
+/**
+ * A progress cut: every commit up to `endLsn` is in Kafka below these offsets. Written by the source to
+ * `<prefix>.progress` (compacted, one partition, key = slot name, JSON) in the Kafka transaction that carries the
+ * rows, first when the snapshot is complete. Until a first cut exists, topics hold a part of a snapshot only.
+ */
+export interface ProgressCut {
+  /** All of the source up to here is in Kafka: the end LSN of a commit, decimal text. */
+  readonly endLsn: bigint;
+  /** Commit time of that commit, microseconds since 1970-01-01 UTC. */
+  readonly commitTs: bigint;
+  readonly systemId: string;
+  /** Topic to next offset per partition, in partition order. */
+  readonly offsets: Readonly<Record<string, readonly number[]>>;
+}
+
+const decimalBigint = z.string().regex(/^\d+$/).transform(BigInt);
+
+const progressJson = z.object({
+  endLsn: decimalBigint,
+  commitTs: decimalBigint,
+  systemId: z.string(),
+  offsets: z.record(z.string(), z.array(z.number().int().nonnegative())),
+});
+
+export function encodeProgress(cut: ProgressCut): Buffer {
+  return Buffer.from(JSON.stringify({ ...cut, endLsn: String(cut.endLsn), commitTs: String(cut.commitTs) }));
+}
+
+/** @throws ZodError when the bytes are no progress cut */
+export function decodeProgress(bytes: Buffer): ProgressCut {
+  return progressJson.parse(JSON.parse(bytes.toString('utf8')));
+}

@@ -1,0 +1,76 @@
+import avro, { type Schema, type Type } from 'avsc';
+import type { AvroSchema } from '../avro-schema.ts';
+import { type Decimal, rescale } from '../decimal.ts';
+
+/** Avro `long` as bigint: all 64 bits, no rounding. */
+const exactLong = avro.types.LongType.__with({
+  fromBuffer: (buffer: Buffer) => buffer.readBigInt64LE(),
+  toBuffer: (value: bigint) => {
+    const buffer = Buffer.allocUnsafe(8);
+    buffer.writeBigInt64LE(value);
+    return buffer;
+  },
+  fromJSON: (value: number | string) => BigInt(value),
+  toJSON: (value: bigint) => (Number.isSafeInteger(Number(value)) ? Number(value) : value.toString()),
+  isValid: (value: unknown) => typeof value === 'bigint',
+  compare: (a: bigint, b: bigint) => (a === b ? 0 : a < b ? -1 : 1),
+});
+
+/** Avro `decimal` over bytes: two's complement, big-endian, of the unscaled number. */
+class DecimalType extends avro.types.LogicalType {
+  #scale = 0;
+
+  protected constructor(schema: Schema, options?: object) {
+    super(schema, options as never);
+    this.#scale = (schema as { scale?: number }).scale ?? 0;
+  }
+
+  protected override _fromValue(bytes: Buffer): Decimal {
+    const unscaled =
+      bytes.length === 0 ? 0n : BigInt.asIntN(bytes.length * 8, BigInt(`0x${bytes.toString('hex')}`));
+    return { unscaled, scale: this.#scale };
+  }
+
+  protected override _toValue(value: unknown): Buffer | undefined {
+    if (typeof value !== 'object' || value === null || !('unscaled' in value)) return undefined;
+    return twosComplement(rescale(value as Decimal, this.#scale).unscaled);
+  }
+
+  /** A writer's decimal of another precision is the same number as long as the scale agrees. */
+  protected override _resolve(writer: Type): ((value: Decimal) => Decimal) | undefined {
+    if (!(writer instanceof DecimalType) || writer.#scale !== this.#scale) return undefined;
+    return (value) => value;
+  }
+}
+
+function twosComplement(value: bigint): Buffer {
+  let bytes = 1;
+  while (value < -(1n << BigInt(bytes * 8 - 1)) || value >= 1n << BigInt(bytes * 8 - 1)) bytes++;
+  const hex = BigInt.asUintN(bytes * 8, value).toString(16);
+  return Buffer.from(hex.padStart(bytes * 2, '0'), 'hex');
+}
+
+/**
+ * The compiled type of a schema. In values a `long` (and every logical type over it) is a bigint, a `decimal` a
+ * {@link Decimal}, a `date` the days since 1970-01-01 as a number, a nullable union is the value or null.
+ */
+export function compileType(schema: AvroSchema): Type {
+  return avro.Type.forSchema(
+    schema as Schema,
+    {
+      registry: {},
+      logicalTypes: { decimal: DecimalType as never },
+      typeHook: (attributes: unknown) => (isLong(attributes) ? exactLong : undefined),
+    } as never,
+  );
+}
+
+function isLong(attributes: unknown): boolean {
+  if (attributes === 'long') return true;
+  return (
+    typeof attributes === 'object' &&
+    attributes !== null &&
+    'type' in attributes &&
+    attributes.type === 'long'
+  );
+}

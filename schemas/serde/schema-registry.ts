@@ -1,0 +1,87 @@
+import { SchemaRegistry as RegistryClient, SchemaType } from '@kafkajs/confluent-schema-registry';
+import { Failure } from '../../infra/process/failure.ts';
+import type { AvroSchema } from '../avro-schema.ts';
+
+/** The four things Millrace asks of a Confluent-compatible registry. Calls are cached for the process's life. */
+export interface SchemaRegistry {
+  /** Registers under `subject` (TopicNameStrategy: `<topic>-key`, `<topic>-value`), or finds the same schema's id. */
+  register(subject: string, schema: AvroSchema): Promise<number>;
+  /** The writer's schema of a framed message. */
+  schemaById(id: number): Promise<AvroSchema>;
+  /** The newest schema of a subject, or null when the subject does not exist. Never cached. */
+  latest(subject: string): Promise<{ readonly id: number; readonly schema: AvroSchema } | null>;
+}
+
+interface RegistryOptions {
+  /** Base URL, e.g. `http://localhost:8081` or Apicurio's `http://host:port/apis/ccompat/v7`. */
+  readonly url: string;
+  readonly clientId: string;
+}
+
+/**
+ * The registry over HTTP.
+ * @throws Failure `registry.incompatible` (409), `registry.invalid` (422), `registry.unreachable` (retried by the caller)
+ */
+export function connectRegistry(options: RegistryOptions): SchemaRegistry {
+  const client = new RegistryClient({ host: options.url, clientId: options.clientId }, undefined);
+  const registered = new Map<string, Promise<number>>();
+  const byId = new Map<number, Promise<AvroSchema>>();
+  return {
+    register(subject, schema) {
+      const text = JSON.stringify(schema);
+      return cached(registered, `${subject}\n${text}`, async () => {
+        const reply = await client
+          .register({ type: SchemaType.AVRO, schema: text }, { subject, updateConfig: false } as never)
+          .catch((error: unknown) => rethrow(error, `registering a schema under subject ${subject}`));
+        return reply.id;
+      });
+    },
+    schemaById(id) {
+      return cached(byId, id, async () => {
+        const schema = await client
+          .getSchema(id)
+          .catch((error: unknown) => rethrow(error, `reading the schema with id ${id}`));
+        return JSON.parse(JSON.stringify(schema)) as AvroSchema;
+      });
+    },
+    async latest(subject) {
+      try {
+        const id = await client.getLatestSchemaId(subject);
+        return { id, schema: await this.schemaById(id) };
+      } catch (error) {
+        if (statusOf(error) === 404) return null;
+        return rethrow(error, `reading the newest schema of subject ${subject}`);
+      }
+    },
+  };
+}
+
+function cached<K, V>(cache: Map<K, Promise<V>>, key: K, load: () => Promise<V>): Promise<V> {
+  const known = cache.get(key);
+  if (known !== undefined) return known;
+  const loading = load();
+  cache.set(key, loading);
+  loading.catch(() => cache.delete(key));
+  return loading;
+}
+
+function statusOf(error: unknown): number | undefined {
+  return typeof error === 'object' && error !== null && 'status' in error ? Number(error.status) : undefined;
+}
+
+function rethrow(error: unknown, doing: string): never {
+  if (error instanceof Failure) throw error;
+  const status = statusOf(error);
+  if (status === 409)
+    throw new Failure('registry.incompatible', 'stop', `${doing}: the registry refuses it as incompatible`, {
+      cause: error,
+      fix: 'make the change compatible (nullable with a default), or set the compatibility of the subject',
+    });
+  if (status === 422)
+    throw new Failure('registry.invalid', 'stop', `${doing}: not a valid Avro schema`, { cause: error });
+  if (status === 404)
+    throw new Failure('registry.not_found', 'stop', `${doing}: not in the registry`, { cause: error });
+  throw new Failure('registry.unreachable', 'retry', `${doing}: no answer from the schema registry`, {
+    cause: error,
+  });
+}
