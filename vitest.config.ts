@@ -1,10 +1,12 @@
 import { defineConfig } from 'vitest/config';
+import { CountReporter } from './test/support/count-reporter.ts';
 
 const SERVER_TESTS = ['test/**/*.pg.test.ts', 'test/**/*.kafka.test.ts', 'test/**/*.e2e.test.ts'];
 const CONTAINER_TESTS = ['test/**/*.containers.test.ts'];
 
 export default defineConfig({
   test: {
+    reporters: ['default', new CountReporter()],
     projects: [
       {
         test: {

@@ -51,8 +51,16 @@ const RETRIABLE_SQLSTATES = new Set([
   '57P01', // admin_shutdown
   '57P02', // crash_shutdown
   '57P03', // cannot_connect_now
+  '53100', // disk_full
+  '53200', // out_of_memory
   '53300', // too_many_connections
+  '57014', // query_canceled: statement_timeout
+  '25P03', // idle_in_transaction_session_timeout: the process slept inside a transaction
 ]);
+
+/** How `pg` says without a code that its connection is gone or does not answer. */
+const LOST_CONNECTION =
+  /Connection terminated|connection timeout|server closed the connection|timeout expired|Query read timeout|is not queryable/i;
 
 /** The one policy table: what to do about any error that reaches a loop. Nothing else decides to retry. */
 export function orderFor(error: unknown): Order {
@@ -61,8 +69,7 @@ export function orderFor(error: unknown): Order {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   if (RETRIABLE_SOCKET_CODES.has(code) || RETRIABLE_SQLSTATES.has(code)) return 'retry';
   if (code.startsWith('08')) return 'retry'; // connection_exception
-  if (/Connection terminated|connection timeout|server closed the connection/i.test(error.message))
-    return 'retry';
+  if (LOST_CONNECTION.test(error.message)) return 'retry';
   return error.cause === undefined ? 'stop' : orderFor(error.cause);
 }
 

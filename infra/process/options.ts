@@ -7,20 +7,20 @@ import { Failure } from './failure.ts';
  * One option, declared once: flag, environment variable, help line and type all follow from it.
  * `kafkaBrokers` is `--kafka-brokers` and `MILLRACE_KAFKA_BROKERS`.
  */
-export interface OptionSpec<T = unknown> {
+export interface OptionSpec {
   /** Parses the text; a default makes the option optional. */
-  readonly schema: z.ZodType<T, string | undefined>;
+  readonly schema: z.ZodType;
   readonly help: string;
   /** Read when the MILLRACE_ variable is not set, for names that the field already uses (`PGHOST`). */
   readonly envFallback?: string;
   /** Shown in the help instead of the default. Secrets are never echoed and may come from `<ENV>_FILE`. */
   readonly secret?: boolean;
+  /** A flag without a value: given means `true`. In the environment it is written out, `true` or `false`. */
+  readonly isSwitch?: boolean;
 }
 
 export type OptionSpecs = Readonly<Record<string, OptionSpec>>;
-export type Options<S extends OptionSpecs> = {
-  readonly [K in keyof S]: S[K] extends OptionSpec<infer T> ? T : never;
-};
+export type Options<S extends OptionSpecs> = { readonly [K in keyof S]: z.output<S[K]['schema']> };
 
 /** What the command line asks for: options to run with, or a help text to print. */
 export type ParsedOptions<S extends OptionSpecs> =
@@ -45,7 +45,8 @@ export function parseOptions<S extends OptionSpecs>(
   const problems: string[] = [];
   const values: Record<string, unknown> = {};
   for (const [name, spec] of Object.entries(specs)) {
-    const result = spec.schema.safeParse(flags[flagOf(name)] ?? fromEnv(name, spec, env));
+    const flag = flags[flagOf(name)];
+    const result = spec.schema.safeParse(flag === undefined ? fromEnv(name, spec, env) : String(flag));
     if (result.success) values[name] = result.data;
     else
       problems.push(
@@ -69,7 +70,8 @@ function readFlags(
   argv: readonly string[],
 ): Record<string, string | boolean | undefined> {
   const options: Record<string, { type: 'string' | 'boolean' }> = { help: { type: 'boolean' } };
-  for (const name of Object.keys(specs)) options[flagOf(name)] = { type: 'string' };
+  for (const [name, spec] of Object.entries(specs))
+    options[flagOf(name)] = { type: spec.isSwitch ? 'boolean' : 'string' };
   try {
     return parseArgs({ args: [...argv], options, strict: true, allowPositionals: false }).values;
   } catch (error) {
@@ -94,7 +96,7 @@ function helpText(command: string, specs: OptionSpecs): string {
     const fallback = spec.schema.safeParse(undefined);
     const value = spec.secret ? 'secret' : fallback.success ? `default ${String(fallback.data)}` : 'required';
     const also = spec.envFallback === undefined ? '' : `, ${spec.envFallback}`;
-    return `  --${flagOf(name)} VALUE\n      ${spec.help} (${value}; env ${envOf(name)}${also})`;
+    return `  --${flagOf(name)}${spec.isSwitch ? '' : ' VALUE'}\n      ${spec.help} (${value}; env ${envOf(name)}${also})`;
   });
   return `usage: ${command} [options]\n\n${lines.join('\n')}\n  --help\n      this text\n`;
 }

@@ -1,4 +1,4 @@
-import { SchemaRegistry as RegistryClient, SchemaType } from '@kafkajs/confluent-schema-registry';
+import { SchemaRegistry as RegistryClient } from '@kafkajs/confluent-schema-registry';
 import { Failure } from '../../infra/process/failure.ts';
 import type { AvroSchema } from '../avro-schema.ts';
 
@@ -18,36 +18,58 @@ interface RegistryOptions {
   readonly clientId: string;
 }
 
+interface Answer<T> {
+  data(): T;
+}
+
+/**
+ * The client's REST calls, without what it does around them: its `register()` refuses a second version where the
+ * subject's compatibility is not the one it has in mind and refuses schemas without a name, and its `getSchema()`
+ * gives a schema back without logical types and attributes.
+ */
+interface RegistryCalls {
+  readonly Schema: { find(request: { id: number }): Promise<Answer<{ readonly schema: string }>> };
+  readonly Subject: {
+    register(request: {
+      subject: string;
+      body: { schema: string };
+    }): Promise<Answer<{ readonly id: number }>>;
+    latestVersion(request: {
+      subject: string;
+    }): Promise<Answer<{ readonly id: number; readonly schema: string }>>;
+  };
+}
+
 /**
  * The registry over HTTP.
  * @throws Failure `registry.incompatible` (409), `registry.invalid` (422), `registry.unreachable` (retried by the caller)
  */
 export function connectRegistry(options: RegistryOptions): SchemaRegistry {
-  const client = new RegistryClient({ host: options.url, clientId: options.clientId }, undefined);
+  const calls: RegistryCalls = new RegistryClient({ host: options.url, clientId: options.clientId })['api'];
   const registered = new Map<string, Promise<number>>();
   const byId = new Map<number, Promise<AvroSchema>>();
   return {
     register(subject, schema) {
       const text = JSON.stringify(schema);
       return cached(registered, `${subject}\n${text}`, async () => {
-        const reply = await client
-          .register({ type: SchemaType.AVRO, schema: text }, { subject, updateConfig: false } as never)
-          .catch((error: unknown) => rethrow(error, `registering a schema under subject ${subject}`));
-        return reply.id;
+        const answer = await calls.Subject.register({ subject, body: { schema: text } }).catch(
+          (error: unknown) => rethrow(error, `registering a schema under subject ${subject}`),
+        );
+        return answer.data().id;
       });
     },
     schemaById(id) {
       return cached(byId, id, async () => {
-        const schema = await client
-          .getSchema(id)
-          .catch((error: unknown) => rethrow(error, `reading the schema with id ${id}`));
-        return JSON.parse(JSON.stringify(schema)) as AvroSchema;
+        const answer = await calls.Schema.find({ id }).catch((error: unknown) =>
+          rethrow(error, `reading the schema with id ${id}`),
+        );
+        return JSON.parse(answer.data().schema) as AvroSchema;
       });
     },
     async latest(subject) {
       try {
-        const id = await client.getLatestSchemaId(subject);
-        return { id, schema: await this.schemaById(id) };
+        const { id, schema } = (await calls.Subject.latestVersion({ subject })).data();
+        return { id, schema: JSON.parse(schema) as AvroSchema };
       } catch (error) {
         if (statusOf(error) === 404) return null;
         return rethrow(error, `reading the newest schema of subject ${subject}`);

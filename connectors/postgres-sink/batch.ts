@@ -1,0 +1,64 @@
+/** The fields of a decoded record by name. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** One record of a topic, decoded. */
+export interface Change {
+  /** The Avro body of the key, each byte one character (latin1): equal keys have equal texts, and texts sort as bytes do. */
+  readonly keyBody: string;
+  readonly key: Fields;
+  /** Null for a tombstone. */
+  readonly row: Fields | null;
+  /** Fields whose value the source did not send: the target keeps the one that it has. */
+  readonly unchanged: readonly string[];
+}
+
+export interface UpsertGroup {
+  readonly unchanged: readonly string[];
+  readonly rows: readonly Change[];
+}
+
+/** What one batch does to one table. A key is in one place only. */
+export interface TableBatch {
+  /** One group per distinct set of unchanged fields; most batches have one, with none. */
+  readonly upserts: readonly UpsertGroup[];
+  readonly deletes: readonly Change[];
+}
+
+/**
+ * Folds changes, in topic order, into the last state of each key, sorted by key: transactions that touch the same
+ * keys then lock rows in the same order. A folded row keeps unchanged fields of the rows before it.
+ */
+export function foldChanges(changes: readonly Change[]): TableBatch {
+  const last = new Map<string, Change>();
+  for (const change of changes) {
+    const earlier = change.unchanged.length === 0 ? undefined : last.get(change.keyBody);
+    last.set(change.keyBody, earlier === undefined ? change : filledFrom(earlier, change));
+  }
+  const deletes: Change[] = [];
+  const groups = new Map<string, Change[]>();
+  for (const change of [...last.values()].sort(byKey)) {
+    if (change.row === null) {
+      deletes.push(change);
+      continue;
+    }
+    const set = change.unchanged.length === 0 ? '' : JSON.stringify(change.unchanged.toSorted());
+    const group = groups.get(set);
+    if (group === undefined) groups.set(set, [change]);
+    else group.push(change);
+  }
+  const upserts = [...groups.values()].map((rows) => ({ unchanged: rows[0]?.unchanged ?? [], rows }));
+  return { upserts, deletes };
+}
+
+/** After a delete nothing is left to keep, so the missing fields are null. */
+function filledFrom(earlier: Change, later: Change): Change {
+  if (later.row === null) return later;
+  if (earlier.row === null) return { ...later, unchanged: [] };
+  const row: Record<string, unknown> = { ...later.row };
+  for (const field of later.unchanged) row[field] = earlier.row[field];
+  return { ...later, row, unchanged: later.unchanged.filter((field) => earlier.unchanged.includes(field)) };
+}
+
+function byKey(a: Change, b: Change): number {
+  return a.keyBody < b.keyBody ? -1 : a.keyBody > b.keyBody ? 1 : 0;
+}

@@ -1,0 +1,29 @@
+import { METRIC, type Metrics } from '../../infra/process/metrics.ts';
+import type { Slice } from './inbox.ts';
+
+/** What the sink counts. */
+export interface SinkMetrics {
+  rows(table: string, op: 'upsert' | 'delete', count: number): void;
+  /** From the commit in the source, which is the record's timestamp, to the commit in the target. */
+  endToEnd(table: string, slices: readonly Slice[], nowMs: number): void;
+  committed(durationMs: number): void;
+}
+
+export function createSinkMetrics(metrics: Metrics): SinkMetrics {
+  const rows = metrics.counter(METRIC.sinkRows, 'Rows written to target tables.', ['table', 'op']);
+  const latency = metrics.seconds(METRIC.endToEndSeconds, 'From source commit to target commit.', ['table']);
+  const commit = metrics.seconds(METRIC.commitSeconds, 'Duration of a transaction.', []);
+  return {
+    rows(table, op, count) {
+      if (count > 0) rows.labels(table, op).inc(count);
+    },
+    endToEnd(table, slices, nowMs) {
+      const histogram = latency.labels(table);
+      for (const slice of slices)
+        for (const record of slice.records) histogram.observe(Math.max(0, nowMs - record.timestamp) / 1000);
+    },
+    committed(durationMs) {
+      commit.observe(durationMs / 1000);
+    },
+  };
+}

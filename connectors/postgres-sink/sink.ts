@@ -1,0 +1,198 @@
+import { type BackoffPolicy, backoffMs } from '../../infra/process/backoff.ts';
+import type { Clock } from '../../infra/process/clock.ts';
+import { type Order, describe, orderFor } from '../../infra/process/failure.ts';
+import type { Log } from '../../infra/process/log.ts';
+import type { SchemaRegistry } from '../../schemas/serde/schema-registry.ts';
+import type { Fetcher, Kafka } from '../kafka/port.ts';
+import { type BatchBounds, Inbox, type Slice } from './inbox.ts';
+import { LagReport } from './lag-report.ts';
+import { createSinkTables } from './offset-table.ts';
+import { Ownership } from './ownership.ts';
+import type { SinkMetrics } from './sink-metrics.ts';
+import { TableFeed } from './table-feed.ts';
+import type { TableName } from './target-table.ts';
+import { type TargetSession, openTarget } from './target-session.ts';
+import { applyTransaction } from './transaction.ts';
+
+/** How long a poll waits for records, and so how soon a rebalance or a stop is noticed when idle. */
+const POLL_MAX_MS = 200;
+
+/** A target that is away is waited for, however long; readiness tells. */
+const BACKOFF: BackoffPolicy = { initialMs: 50, maxMs: 5_000, attemptsMax: Number.POSITIVE_INFINITY };
+
+/** Memberships in a row that are fenced before a batch is written: a second deployment uses the same sink name. */
+const FENCED_MAX = 5;
+
+export interface SinkOptions {
+  /** Names the offsets in the target, and with them the deployment. */
+  readonly sinkName: string;
+  readonly groupId: string;
+  /** Topic (with prefix) to table. */
+  readonly tables: ReadonlyMap<string, TableName>;
+  readonly databaseUrl: string;
+  readonly bounds: BatchBounds;
+}
+
+export interface SinkContext {
+  readonly kafka: Kafka;
+  readonly registry: SchemaRegistry;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+  readonly metrics: SinkMetrics;
+}
+
+/**
+ * Compacted topics into tables, exactly once: every batch's rows and offsets commit in one Postgres transaction.
+ * Batches follow each other without delay: what arrives during a transaction is the next batch, so that a busy sink
+ * writes large batches and an idle one writes at once.
+ */
+export class Sink {
+  readonly #options: SinkOptions;
+  readonly #context: SinkContext;
+  readonly #feeds: ReadonlyMap<string, TableFeed>;
+  readonly #inbox = new Inbox();
+  #session: TargetSession | null = null;
+  #waitingFor: string | null = 'joining the consumer group';
+  /** Failures and fencings since a batch was written. */
+  #failures = 0;
+  #fenced = 0;
+
+  constructor(options: SinkOptions, context: SinkContext) {
+    this.#options = options;
+    this.#context = context;
+    const feeds = [...options.tables].map(
+      ([topic, table]) => new TableFeed({ sink: options.sinkName, topic, table }, context.registry),
+    );
+    this.#feeds = new Map(
+      feeds.toSorted((a, b) => (a.label < b.label ? -1 : 1)).map((feed) => [feed.topic, feed]),
+    );
+  }
+
+  /** Why rows are not being written, or null when they are. */
+  readonly readiness = (): string | null => this.#waitingFor;
+
+  /**
+   * Writes until `signal` aborts, then finishes the batch at hand and leaves the group.
+   * @throws the first error that the policy table does not order to try again
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.#membership(signal);
+      } catch (error) {
+        const order = orderFor(error);
+        if (order === 'fenced') this.#fenced++;
+        if (this.#fenced >= FENCED_MAX || order === 'stop' || order === 'dead-letter') throw error;
+        await this.#backOff(error, order, signal);
+      } finally {
+        await this.#dropSession();
+      }
+    }
+  }
+
+  async #membership(signal: AbortSignal): Promise<void> {
+    const { kafka, clock, log } = this.#context;
+    const ownership = new Ownership(this.#options.sinkName, kafka);
+    const lag = new LagReport(kafka, clock, log);
+    await using fetcher = kafka.openFetcher();
+    await using member = await kafka.joinGroup({
+      groupId: this.#options.groupId,
+      topics: [[...this.#options.tables.keys()]],
+      strategy: 'range',
+      listener: ownership.listener,
+    });
+    while (!signal.aborted) {
+      try {
+        await member.checkpoint();
+        const slices = await this.#next(ownership, fetcher);
+        if (slices.length > 0) await this.#write(ownership, slices);
+        await lag.report(member, ownership.held, slices.length === 0);
+      } catch (error) {
+        if (orderFor(error) !== 'retry') throw error;
+        await this.#dropSession();
+        ownership.doubt();
+        await this.#backOff(error, 'retry', signal);
+      }
+    }
+    if (ownership.isHeld) await lag.report(member, ownership.held, true);
+  }
+
+  /** The records of the next transaction; none when none came within {@link POLL_MAX_MS}. */
+  async #next(ownership: Ownership, fetcher: Fetcher): Promise<readonly Slice[]> {
+    const session = await this.#connected();
+    if (!ownership.isHeld) {
+      await ownership.take(session.client);
+      this.#inbox.clear();
+      fetcher.assign(
+        ownership.held.map((p) => ({ topic: p.topic, partition: p.partition, offset: p.nextOffset })),
+      );
+      const partitions = ownership.held.map((p) => `${p.topic}/${p.partition}@${p.nextOffset}`);
+      this.#context.log.info({ partitions }, 'partitions claimed');
+      this.#waitingFor = null;
+    }
+    if (this.#inbox.isEmpty) this.#inbox.add(await fetcher.poll(POLL_MAX_MS));
+    return this.#inbox.take(this.#options.bounds);
+  }
+
+  async #write(ownership: Ownership, slices: readonly Slice[]): Promise<void> {
+    const { clock, metrics } = this.#context;
+    const { client } = await this.#connected();
+    const writes = [];
+    for (const [topic, feed] of this.#feeds) {
+      const own = slices.filter((slice) => slice.topic === topic && slice.records.length > 0);
+      if (own.length > 0) writes.push({ feed, slices: own, write: await feed.plan(client, own) });
+    }
+    const advances = ownership.advancesOf(slices);
+    const startedAt = clock.now();
+    await applyTransaction(
+      client,
+      this.#options.sinkName,
+      advances,
+      writes.flatMap(({ write }) => write.statements),
+    );
+    ownership.advanced(advances);
+    this.#failures = 0;
+    this.#fenced = 0;
+    const now = clock.now();
+    metrics.committed(now - startedAt);
+    for (const { feed, slices: own, write } of writes) {
+      metrics.rows(feed.label, 'upsert', write.upserts);
+      metrics.rows(feed.label, 'delete', write.deletes);
+      metrics.endToEnd(feed.label, own, now);
+    }
+  }
+
+  async #connected(): Promise<TargetSession> {
+    if (this.#session !== null) return this.#session;
+    const { sinkName, databaseUrl } = this.#options;
+    const session = await openTarget({
+      databaseUrl,
+      applicationName: `millrace-sink:${sinkName}`,
+      log: this.#context.log,
+      clock: this.#context.clock,
+    });
+    this.#session = session;
+    await createSinkTables(session.client);
+    for (const feed of this.#feeds.values()) await feed.ensureNewest(session.client);
+    return session;
+  }
+
+  async #dropSession(): Promise<void> {
+    const session = this.#session;
+    this.#session = null;
+    this.#inbox.clear();
+    await session?.[Symbol.asyncDispose]();
+  }
+
+  async #backOff(error: unknown, order: Order, signal: AbortSignal): Promise<void> {
+    const { clock, random, log } = this.#context;
+    const waitMs = Math.round(backoffMs(BACKOFF, this.#failures++, random));
+    this.#waitingFor = describe(error);
+    log.warn(
+      { order, attempt: this.#failures, waitMs, reason: describe(error) },
+      'trying again from the stored offsets',
+    );
+    await clock.sleep(waitMs, signal);
+  }
+}

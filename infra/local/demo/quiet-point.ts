@@ -1,0 +1,100 @@
+import { type Admin, Kafka, logLevel } from 'kafkajs';
+import type { Client } from 'pg';
+import type { Clock } from '../../process/clock.ts';
+import { Failure } from '../../process/failure.ts';
+import { type ChainPlace, slotName } from './chain.ts';
+
+/** A consumer group and the topics that it reads, in the order of the chain. */
+interface Stage {
+  readonly group: string;
+  readonly topics: readonly string[];
+}
+
+const POLL_MS = 50;
+
+function stages(prefix: string): readonly Stage[] {
+  const revenue = `${prefix}-customer-revenue`;
+  return [
+    {
+      group: `${prefix}-order-fulfilment`,
+      topics: [`${prefix}.public.orders`, `${prefix}.public.shipments`],
+    },
+    { group: revenue, topics: [`${prefix}.public.order_lines`, `${prefix}.public.customers`] },
+    { group: revenue, topics: [`${revenue}-lines-by-customer-repartition`] },
+    { group: `${prefix}-sink`, topics: [`${prefix}.order_fulfilment`, `${prefix}.customer_revenue`] },
+  ];
+}
+
+/**
+ * Resolves when nothing is under way between source and target: the slot has confirmed all that was committed when
+ * this was called, and then stage by stage every group has committed its inputs up to their high watermarks.
+ * @throws Failure `demo.not_quiet` that names the stage which did not get there in `maxMs`
+ */
+export async function quietPoint(
+  place: ChainPlace,
+  source: Client,
+  clock: Clock,
+  maxMs: number,
+  check: () => void,
+): Promise<void> {
+  const kafka = new Kafka({
+    clientId: 'millrace-quiet-point',
+    brokers: place.kafkaBrokers.split(','),
+    logLevel: logLevel.NOTHING,
+  });
+  const admin = kafka.admin();
+  await admin.connect();
+  const deadline = clock.now() + maxMs;
+  const until = async (what: string, pending: () => Promise<string | null>): Promise<void> => {
+    for (;;) {
+      check();
+      const left = await pending();
+      if (left === null) return;
+      if (clock.now() > deadline)
+        throw new Failure('demo.not_quiet', 'stop', `${what} did not catch up in ${maxMs / 1000} s: ${left}`);
+      await clock.sleep(POLL_MS);
+    }
+  };
+  try {
+    const { rows } = await source.query<{ lsn: string }>('SELECT pg_current_wal_insert_lsn()::text AS lsn');
+    const lsn = rows[0]?.lsn ?? '0/0';
+    await until('the source', () => slotLag(source, slotName(place.topicPrefix), lsn));
+    for (const stage of stages(place.topicPrefix)) {
+      const ends = await endOffsets(admin, stage.topics);
+      await until(`group ${stage.group}`, () => groupLag(admin, stage, ends));
+    }
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+async function slotLag(source: Client, slot: string, lsn: string): Promise<string | null> {
+  const { rows } = await source.query<{ behind: string | null }>(
+    'SELECT $2::pg_lsn - confirmed_flush_lsn AS behind FROM pg_replication_slots WHERE slot_name = $1',
+    [slot, lsn],
+  );
+  const behind = rows[0]?.behind;
+  if (behind === undefined || behind === null) return `slot ${slot} is not there`;
+  return Number(behind) <= 0 ? null : `slot ${slot} is ${behind} bytes behind ${lsn}`;
+}
+
+type EndOffsets = ReadonlyMap<string, ReadonlyMap<number, number>>;
+
+async function endOffsets(admin: Admin, topics: readonly string[]): Promise<EndOffsets> {
+  const ends = new Map<string, ReadonlyMap<number, number>>();
+  for (const topic of topics) {
+    const offsets = await admin.fetchTopicOffsets(topic);
+    ends.set(topic, new Map(offsets.map((o) => [o.partition, Number(o.high)])));
+  }
+  return ends;
+}
+
+async function groupLag(admin: Admin, stage: Stage, ends: EndOffsets): Promise<string | null> {
+  const committed = await admin.fetchOffsets({ groupId: stage.group, topics: [...stage.topics] });
+  for (const { topic, partitions } of committed)
+    for (const { partition, offset } of partitions) {
+      const end = ends.get(topic)?.get(partition) ?? 0;
+      if (end > Math.max(0, Number(offset))) return `${topic}-${partition} is at ${offset} of ${end}`;
+    }
+  return null;
+}

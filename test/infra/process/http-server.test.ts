@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest';
+import { startHttpServer } from '../../../infra/process/http-server.ts';
+import { METRIC, Metrics } from '../../../infra/process/metrics.ts';
+
+test('liveness is always ok, readiness says why not, metrics are in the text format', async () => {
+  const metrics = new Metrics();
+  metrics.counter(METRIC.sinkRows, 'rows', ['table']).inc({ table: 't' }, 3);
+  let reason: string | null = 'restoring';
+  const options = { port: 0, host: '127.0.0.1', metrics, readiness: () => reason };
+  await using server = await startHttpServer(options);
+  const get = async (path: string): Promise<[number, string]> => {
+    const reply = await fetch(`http://127.0.0.1:${server.port}${path}`);
+    return [reply.status, await reply.text()];
+  };
+  expect(await get('/healthz')).toEqual([200, 'ok\n']);
+  expect(await get('/readyz')).toEqual([503, 'not ready: restoring\n']);
+  reason = null;
+  expect(await get('/readyz?x=1')).toEqual([200, 'ready\n']);
+  expect((await get('/metrics'))[1]).toContain('millrace_sink_rows_total{table="t"} 3');
+  expect((await get('/other'))[0]).toBe(404);
+});
