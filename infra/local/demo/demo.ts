@@ -2,12 +2,13 @@ import type { Client } from 'pg';
 import type { Clock } from '../../process/clock.ts';
 import type { Machine } from '../machine.ts';
 import { type RunFolder, createRunFolder } from '../run-folder.ts';
+import { stackRequest } from '../stack-options.ts';
 import { startStack } from '../start-stack.ts';
 import { Chain, type ChainPlace } from './chain.ts';
 import { connect, createDatabase, dropDatabase } from './databases.ts';
 import { load, loadAtRate } from './loader.ts';
 import { watch } from './live-view.ts';
-import { type DemoOptions, externalUrls } from './options.ts';
+import type { DemoOptions } from './options.ts';
 import { TARGET_PROOFS, prove } from './proof.ts';
 import { quietPoint } from './quiet-point.ts';
 import { SOURCE_TABLES, SOURCE_TABLES_SQL } from './source-tables.ts';
@@ -34,14 +35,7 @@ export async function runDemo(options: DemoOptions, machine: Machine, signal: Ab
   say(`data: ${data.origin}`);
   const workload = planWorkload(data, BEFORE_SHARE);
   await using cleanUp = new AsyncDisposableStack();
-  const external = externalUrls(options);
-  const stack = cleanUp.use(
-    await startStack({
-      provider: options.infra,
-      onProgress: say,
-      ...(external === undefined ? {} : { external }),
-    }),
-  );
+  const stack = cleanUp.use(await startStack(stackRequest(options, say), machine));
   const run = cleanUp.adopt(await createRunFolder(machine), (folder) => folder.remove());
   const place = await preparePlace(stack, `millrace_${process.pid}_${clock.now().toString(36)}`, cleanUp);
   const source = await connect(place.sourceUrl);

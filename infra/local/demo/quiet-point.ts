@@ -1,4 +1,4 @@
-import { type Admin, Kafka, logLevel } from 'kafkajs';
+import { type Admin, Kafka, KafkaJSError, logLevel } from 'kafkajs';
 import type { Client } from 'pg';
 import type { Clock } from '../../process/clock.ts';
 import { Failure } from '../../process/failure.ts';
@@ -26,8 +26,8 @@ function stages(prefix: string): readonly Stage[] {
 }
 
 /**
- * Resolves when nothing is under way between source and target: the slot has confirmed all that was committed when
- * this was called, and then stage by stage every group has committed its inputs up to their high watermarks.
+ * Resolves when nothing is under way between source and target: the snapshot is complete, the slot has confirmed all
+ * that was committed when this was called, and then stage by stage every group has committed its inputs up to their high watermarks.
  * @throws Failure `demo.not_quiet` that names the stage which did not get there in `maxMs`
  */
 export async function quietPoint(
@@ -48,7 +48,7 @@ export async function quietPoint(
   const until = async (what: string, pending: () => Promise<string | null>): Promise<void> => {
     for (;;) {
       check();
-      const left = await pending();
+      const left = await pending().catch(notYet);
       if (left === null) return;
       if (clock.now() > deadline)
         throw new Failure('demo.not_quiet', 'stop', `${what} did not catch up in ${maxMs / 1000} s: ${left}`);
@@ -56,16 +56,33 @@ export async function quietPoint(
     }
   };
   try {
+    await until('the snapshot', () => snapshotLeft(admin, place.topicPrefix));
     const { rows } = await source.query<{ lsn: string }>('SELECT pg_current_wal_insert_lsn()::text AS lsn');
     const lsn = rows[0]?.lsn ?? '0/0';
     await until('the source', () => slotLag(source, slotName(place.topicPrefix), lsn));
     for (const stage of stages(place.topicPrefix)) {
-      const ends = await endOffsets(admin, stage.topics);
-      await until(`group ${stage.group}`, () => groupLag(admin, stage, ends));
+      await until(`group ${stage.group}`, async () =>
+        groupLag(admin, stage, await endOffsets(admin, stage.topics)),
+      );
     }
   } finally {
     await admin.disconnect();
   }
+}
+
+/** A topic that was made a moment ago has no leader yet. @throws every error that does not pass by itself */
+function notYet(error: unknown): string {
+  if (error instanceof KafkaJSError && error.retriable) return error.message;
+  throw error;
+}
+
+/** A slot has confirmed its own beginning before a row of the snapshot is read; the first progress cut comes after. */
+async function snapshotLeft(admin: Admin, prefix: string): Promise<string | null> {
+  const topic = `${prefix}.progress`;
+  const topics = await admin.listTopics();
+  if (!topics.includes(topic)) return `topic ${topic} is not there`;
+  const [partition] = await admin.fetchTopicOffsets(topic);
+  return Number(partition?.high ?? 0) > 0 ? null : `topic ${topic} is empty`;
 }
 
 async function slotLag(source: Client, slot: string, lsn: string): Promise<string | null> {
@@ -78,23 +95,26 @@ async function slotLag(source: Client, slot: string, lsn: string): Promise<strin
   return Number(behind) <= 0 ? null : `slot ${slot} is ${behind} bytes behind ${lsn}`;
 }
 
-type EndOffsets = ReadonlyMap<string, ReadonlyMap<number, number>>;
+/** `<topic>-<partition>` to the offset after its last record. */
+type Offsets = ReadonlyMap<string, number>;
 
-async function endOffsets(admin: Admin, topics: readonly string[]): Promise<EndOffsets> {
-  const ends = new Map<string, ReadonlyMap<number, number>>();
+async function endOffsets(admin: Admin, topics: readonly string[]): Promise<Offsets> {
+  const ends = new Map<string, number>();
   for (const topic of topics) {
-    const offsets = await admin.fetchTopicOffsets(topic);
-    ends.set(topic, new Map(offsets.map((o) => [o.partition, Number(o.high)])));
+    const partitions = await admin.fetchTopicOffsets(topic);
+    for (const { partition, high } of partitions) ends.set(`${topic}-${partition}`, Number(high));
+    if (partitions.length === 0) ends.set(`${topic}-?`, Number.POSITIVE_INFINITY);
   }
   return ends;
 }
 
-async function groupLag(admin: Admin, stage: Stage, ends: EndOffsets): Promise<string | null> {
-  const committed = await admin.fetchOffsets({ groupId: stage.group, topics: [...stage.topics] });
-  for (const { topic, partitions } of committed)
-    for (const { partition, offset } of partitions) {
-      const end = ends.get(topic)?.get(partition) ?? 0;
-      if (end > Math.max(0, Number(offset))) return `${topic}-${partition} is at ${offset} of ${end}`;
-    }
+async function groupLag(admin: Admin, { group, topics }: Stage, ends: Offsets): Promise<string | null> {
+  const committed = new Map<string, number>();
+  for (const { topic, partitions } of await admin.fetchOffsets({ groupId: group, topics: [...topics] }))
+    for (const { partition, offset } of partitions) committed.set(`${topic}-${partition}`, Number(offset));
+  for (const [partition, end] of ends) {
+    const offset = committed.get(partition) ?? -1;
+    if (end > Math.max(0, offset)) return `${partition} is at ${offset} of ${end}`;
+  }
   return null;
 }
