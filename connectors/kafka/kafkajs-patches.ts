@@ -1,0 +1,45 @@
+import type { Clock } from '../../infra/process/clock.ts';
+import type { KafkajsConnection, KafkajsRequestQueue } from './kafkajs-internals.ts';
+
+/** Milliseconds after which requests that wait for a free place or for the end of a throttle are looked at again. */
+const PENDING_CHECK_MIN_MS = 10;
+
+/**
+ * kafkajs looks at its queue of waiting requests on a timer that it arms even when nothing waits, and with the
+ * negative delay of a throttle that never was: a wake-up each millisecond on every idle connection, and a
+ * TimeoutNegativeWarning on Node 24. Here the timer runs only while requests wait.
+ */
+export function patchRequestQueue(
+  queueClass: { readonly prototype: KafkajsRequestQueue },
+  clock: Clock,
+): void {
+  const armed = new WeakSet<KafkajsRequestQueue>();
+  Object.defineProperty(queueClass.prototype, 'scheduleCheckPendingRequests', {
+    value(this: KafkajsRequestQueue): void {
+      if (armed.has(this) || this.pending.length === 0) return;
+      armed.add(this);
+      void clock.sleep(Math.max(this.throttledUntil - clock.now(), PENDING_CHECK_MIN_MS)).then(() => {
+        armed.delete(this);
+        this.checkPendingRequests();
+      });
+    },
+  });
+}
+
+/**
+ * Two callers that find a kafkajs connection down open two sockets, of which the first goes on to disturb the
+ * second's state. Here they share one attempt.
+ */
+export function patchConnection(connectionClass: { readonly prototype: KafkajsConnection }): void {
+  const open = connectionClass.prototype.connect;
+  const attempts = new WeakMap<KafkajsConnection, Promise<boolean>>();
+  Object.defineProperty(connectionClass.prototype, 'connect', {
+    value(this: KafkajsConnection): Promise<boolean> {
+      const running = attempts.get(this);
+      if (running !== undefined) return running;
+      const attempt = open.call(this).finally(() => attempts.delete(this));
+      attempts.set(this, attempt);
+      return attempt;
+    },
+  });
+}

@@ -1,0 +1,126 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { Cluster, REQUEST_RETRY } from '../../../connectors/kafka/cluster.ts';
+import type { ClientContext } from '../../../connectors/kafka/connections.ts';
+import { loadKafkajs } from '../../../connectors/kafka/kafkajs-internals.ts';
+import type { Kafka, TransactionalProducer } from '../../../connectors/kafka/port.ts';
+import { openTransactionalProducer } from '../../../connectors/kafka/transactional-producer.ts';
+import { systemClock } from '../../../infra/process/clock.ts';
+import { silentLog } from '../../../infra/process/log.ts';
+import {
+  brokers,
+  connect,
+  createTopic,
+  disconnect,
+  readCommitted,
+  text,
+  textOf,
+  unique,
+} from './kafka-client.ts';
+import { RelayedConnections, openRelay } from './relay.ts';
+import type { Relay } from './relay.ts';
+
+let kafka: Kafka;
+let relay: Relay;
+let connections: RelayedConnections;
+let topic: string;
+let transactionalId: string;
+
+beforeAll(async () => {
+  kafka = await connect();
+});
+afterAll(() => disconnect(kafka));
+
+beforeEach(async () => {
+  const [host = '', port] = brokers()[0]!.split(':');
+  relay = await openRelay({ host, port: Number(port) });
+  connections = new RelayedConnections(context, relay);
+  topic = await createTopic(kafka, 1);
+  transactionalId = unique('tx');
+});
+afterEach(async () => {
+  await connections[Symbol.asyncDispose]();
+  await relay[Symbol.asyncDispose]();
+});
+
+/** Retries without waiting, so that giving up takes no half minute. */
+const context: ClientContext = {
+  log: silentLog,
+  clock: { ...systemClock, sleep: () => systemClock.sleep(1) },
+  random: Math.random,
+  clientId: 'kafka-test',
+  kafkajs: loadKafkajs(),
+};
+
+async function openProducer(): Promise<TransactionalProducer> {
+  const cluster = new Cluster(context, connections, brokers());
+  await cluster.retry(REQUEST_RETRY, () => cluster.refresh([]));
+  return openTransactionalProducer({
+    context,
+    cluster,
+    connections,
+    transactionalId,
+    transactionTimeoutMs: 10_000,
+  });
+}
+
+const seen = async (): Promise<string[]> =>
+  (await readCommitted(kafka, [{ topic, partition: 0 }])).map(textOf);
+
+test('a batch whose acknowledgement is lost is in the log once', async () => {
+  const producer = await openProducer();
+  producer.begin();
+  await producer.send([text(topic, 0, 'a')]);
+  relay.cutNextAnswer();
+  expect(await producer.send([text(topic, 0, 'b')])).toEqual([{ topic, partition: 0, offset: 2 }]);
+  await producer.send([text(topic, 0, 'c')]);
+  await producer.commit();
+  expect(await seen()).toEqual(['a', 'b', 'c']);
+});
+
+test('every answer may be lost once', async () => {
+  relay.cutNextAnswer();
+  const producer = await openProducer();
+  for (const value of ['a', 'b', 'c']) {
+    producer.begin();
+    relay.cutNextAnswer();
+    await producer.send([text(topic, 0, value)]);
+    relay.cutNextAnswer();
+    await producer.sendOffsets({ groupId: unique('group'), generationId: -1, memberId: '' }, [
+      { topic, partition: 0, offset: 1 },
+    ]);
+    relay.cutNextAnswer();
+    await (value === 'b' ? producer.abort() : producer.commit());
+  }
+  expect(await seen()).toEqual(['a', 'c']);
+});
+
+test('a commit without an answer is reported as unknown, and the log tells how it ended', async () => {
+  const producer = await openProducer();
+  producer.begin();
+  await producer.send([text(topic, 0, 'a')]);
+  relay.cutForGood();
+  await expect(producer.commit()).rejects.toMatchObject({ code: 'kafka.commit_unknown', order: 'restart' });
+  await producer.abort();
+  expect(() => producer.begin()).toThrow('begin() while the producer is closed');
+  await using next = await kafka.openProducer(transactionalId);
+  expect(await seen()).toEqual(['a']);
+  next.begin();
+  await next.send([text(topic, 0, 'b')]);
+  await next.commit();
+  expect(await seen()).toEqual(['a', 'b']);
+});
+
+test('a send that gets no answer orders a restart', async () => {
+  const producer = await openProducer();
+  producer.begin();
+  await producer.send([text(topic, 0, 'a')]);
+  relay.cutForGood();
+  await expect(
+    producer.sendOffsets({ groupId: 'g', generationId: -1, memberId: '' }, [
+      { topic, partition: 0, offset: 1 },
+    ]),
+  ).rejects.toMatchObject({
+    code: 'kafka.transaction_failed',
+    order: 'restart',
+  });
+});
