@@ -44,12 +44,6 @@ export type AvroSchema =
   | AvroMap
   | readonly AvroSchema[];
 
-/** The fields of a record schema. @throws TypeError when the schema is no record */
-export function recordFields(schema: AvroSchema): readonly AvroField[] {
-  if (typeof schema === 'object' && 'fields' in schema) return schema.fields;
-  throw new TypeError(`expected a record schema, got ${JSON.stringify(schema)}`);
-}
-
 export function isUnion(schema: AvroSchema): schema is readonly AvroSchema[] {
   return Array.isArray(schema);
 }

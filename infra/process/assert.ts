@@ -13,8 +13,3 @@ export function must<T>(value: T | null | undefined, message: string): T {
   if (value === null || value === undefined) throw new AssertionFailure(message);
   return value;
 }
-
-/** Marks a branch that the types rule out. @throws AssertionFailure */
-export function unreachable(value: never): never {
-  throw new AssertionFailure(`unreachable value ${String(value)}`);
-}

@@ -27,8 +27,8 @@ export type ParsedOptions<S extends OptionSpecs> =
   | { readonly kind: 'run'; readonly options: Options<S> }
   | { readonly kind: 'help'; readonly text: string };
 
-export const flagOf = (name: string): string => name.replaceAll(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
-export const envOf = (name: string): string => `MILLRACE_${flagOf(name).replaceAll('-', '_').toUpperCase()}`;
+const flagOf = (name: string): string => name.replaceAll(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
+const envOf = (name: string): string => `MILLRACE_${flagOf(name).replaceAll('-', '_').toUpperCase()}`;
 
 /**
  * Flag over environment over default.

@@ -18,8 +18,6 @@ export type RoleName = 'source' | 'order-fulfilment' | 'customer-revenue' | 'sin
 
 export const ROLE_NAMES: readonly RoleName[] = ['source', 'order-fulfilment', 'customer-revenue', 'sink'];
 
-export const SLOT_NAME = 'millrace';
-
 /** The options of each role, as a container would get them. */
 export function roleSpec(name: RoleName, place: ChainPlace): RoleSpec {
   const common = {

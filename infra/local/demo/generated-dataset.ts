@@ -62,7 +62,7 @@ function amount(units: number): string {
 }
 
 /** Mulberry32: small, seeded, good enough for demo data. */
-export function mulberry32(seed: number): () => number {
+function mulberry32(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

@@ -27,7 +27,7 @@ function superstorePath(): string | null {
 }
 
 /** Order headers repeat on every line of an order and agree; of a product's several names the first one is kept. */
-export function fromLines(lines: readonly Line[]): Dataset {
+function fromLines(lines: readonly Line[]): Dataset {
   const customers = new Map<string, Customer>();
   const products = new Map<string, Product>();
   const orders = new Map<string, Order & { lines: OrderLine[] }>();

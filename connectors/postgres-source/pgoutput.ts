@@ -1,0 +1,114 @@
+import { type Relation, readRelation } from './relation.ts';
+import { Tuple, readTupleData } from './tuple.ts';
+
+/** Microseconds from 1970-01-01 to 2000-01-01, where Postgres starts to count. */
+const POSTGRES_EPOCH_MICROS = 946_684_800_000_000n;
+
+/** Type bytes of the messages of pgoutput protocol 1. */
+export const PGOUTPUT = {
+  begin: 0x42,
+  commit: 0x43,
+  delete: 0x44,
+  insert: 0x49,
+  message: 0x4d,
+  origin: 0x4f,
+  relation: 0x52,
+  truncate: 0x54,
+  update: 0x55,
+  type: 0x59,
+} as const;
+
+/** What a row message says of the row before the change: nothing, its key, or all of it (REPLICA IDENTITY FULL). */
+export type OldRow = 'none' | 'key' | 'full';
+
+const OLD_KEY = 0x4b;
+const OLD_FULL = 0x4f;
+
+/**
+ * A reader of pgoutput, protocol version 1, text format. One object is reused for every message: fields that the last
+ * message does not have keep what they had.
+ * https://www.postgresql.org/docs/current/protocol-logicalrep-message-formats.html
+ */
+export class PgoutputReader {
+  /** LSN of the commit record, known from Begin on. */
+  finalLsn = 0n;
+  /** LSN behind the commit record. From Commit. */
+  endLsn = 0n;
+  /** Microseconds since 1970-01-01 UTC. From Begin and Commit. */
+  commitTs = 0n;
+  /** Unsigned, 32 bits. From Begin. */
+  xid = 0;
+  relationOid = 0;
+  /** The last Relation message. */
+  relation: Relation | null = null;
+  oldRow: OldRow = 'none';
+  readonly oldTuple = new Tuple();
+  readonly newTuple = new Tuple();
+  truncated: readonly number[] = [];
+  /** From Message: false when it was emitted outside of any transaction. */
+  transactional = false;
+
+  /**
+   * Reads one message and returns its type byte, one of {@link PGOUTPUT}.
+   * @throws RangeError for a type that protocol 1 does not have, or for bytes that end early
+   */
+  read(buffer: Buffer, at: number): number {
+    const type = buffer.readUInt8(at);
+    switch (type) {
+      case PGOUTPUT.insert:
+        this.relationOid = buffer.readUInt32BE(at + 1);
+        this.oldRow = 'none';
+        readTupleData(buffer, at + 6, this.newTuple);
+        break;
+      case PGOUTPUT.update:
+        this.#readUpdate(buffer, at);
+        break;
+      case PGOUTPUT.delete:
+        this.relationOid = buffer.readUInt32BE(at + 1);
+        this.oldRow = buffer[at + 5] === OLD_FULL ? 'full' : 'key';
+        readTupleData(buffer, at + 6, this.oldTuple);
+        break;
+      case PGOUTPUT.begin:
+        this.finalLsn = buffer.readBigUInt64BE(at + 1);
+        this.commitTs = buffer.readBigInt64BE(at + 9) + POSTGRES_EPOCH_MICROS;
+        this.xid = buffer.readUInt32BE(at + 17);
+        break;
+      case PGOUTPUT.commit:
+        this.finalLsn = buffer.readBigUInt64BE(at + 2);
+        this.endLsn = buffer.readBigUInt64BE(at + 10);
+        this.commitTs = buffer.readBigInt64BE(at + 18) + POSTGRES_EPOCH_MICROS;
+        break;
+      case PGOUTPUT.relation:
+        this.relation = readRelation(buffer, at + 1);
+        break;
+      case PGOUTPUT.truncate:
+        this.#readTruncate(buffer, at);
+        break;
+      case PGOUTPUT.message:
+        this.transactional = buffer[at + 1] === 1;
+        break;
+      case PGOUTPUT.origin:
+      case PGOUTPUT.type:
+        break;
+      default:
+        throw new RangeError(`0x${type.toString(16)} is no message type of pgoutput protocol 1`);
+    }
+    return type;
+  }
+
+  #readUpdate(buffer: Buffer, at: number): void {
+    this.relationOid = buffer.readUInt32BE(at + 1);
+    let offset = at + 5;
+    const mark = buffer[offset];
+    this.oldRow = mark === OLD_KEY ? 'key' : mark === OLD_FULL ? 'full' : 'none';
+    if (this.oldRow !== 'none') offset = readTupleData(buffer, offset + 1, this.oldTuple);
+    readTupleData(buffer, offset + 1, this.newTuple);
+  }
+
+  #readTruncate(buffer: Buffer, at: number): void {
+    const count = buffer.readUInt32BE(at + 1);
+    const oids: number[] = [];
+    for (let i = 0; i < count; i++) oids.push(buffer.readUInt32BE(at + 6 + i * 4));
+    this.truncated = oids;
+  }
+}

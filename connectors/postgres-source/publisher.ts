@@ -1,0 +1,97 @@
+import type { Clock } from '../../infra/process/clock.ts';
+import { describe, orderFor } from '../../infra/process/failure.ts';
+import type { Log } from '../../infra/process/log.ts';
+import { encodeProgress } from '../../schemas/progress.ts';
+import type { ProducerRecord, TransactionalProducer } from '../kafka/port.ts';
+import type { Progress } from './batcher.ts';
+import type { EndOffsets } from './end-offsets.ts';
+import type { Lsn } from './lsn.ts';
+import { type SnapshotState, type SourcePosition, encodePosition } from './position.ts';
+
+/** A cut goes with a Kafka transaction at most this often; the rest follows when the stream is idle. */
+const CUT_INTERVAL_MS = 100;
+
+export interface PublisherOptions {
+  readonly producer: TransactionalProducer;
+  readonly ends: EndOffsets;
+  readonly positionTopic: string;
+  readonly progressTopic: string;
+  readonly identity: Pick<SourcePosition, 'systemId' | 'slot' | 'publicationOid'>;
+  readonly snapshot: SnapshotState;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Told after each commit, with its duration in milliseconds from the first send. */
+  readonly onCommit: (durationMs: number) => void;
+}
+
+/** Writes rows, position and progress cut in one Kafka transaction. */
+export class Publisher {
+  readonly #options: PublisherOptions;
+  readonly #key: Buffer;
+  #snapshot: SnapshotState;
+  #cutLsn: Lsn = 0n;
+  #cutAtMs = 0;
+
+  constructor(options: PublisherOptions) {
+    this.#options = options;
+    this.#key = Buffer.from(options.identity.slot);
+    this.#snapshot = options.snapshot;
+  }
+
+  /** True when the last cut is behind the position that is published. */
+  cutIsBehind(published: Lsn): boolean {
+    return this.#snapshot === 'done' && this.#cutLsn < published;
+  }
+
+  /** The next transaction says so. The first cut follows `done`. */
+  enter(snapshot: SnapshotState): void {
+    this.#snapshot = snapshot;
+  }
+
+  /** @throws Failure of the Kafka port, after an attempt to abort; a fenced producer has nothing to abort */
+  async publish(records: readonly ProducerRecord[], progress: Progress): Promise<void> {
+    const { producer, ends, clock } = this.#options;
+    const startedMs = clock.now();
+    producer.begin();
+    try {
+      ends.advance(await producer.send([...records, this.#position(progress, startedMs)]));
+      const cut = this.#cutIsDue(records, startedMs);
+      if (cut) await producer.send([this.#cut(progress, startedMs)]);
+      await producer.commit();
+      if (cut) this.#cutLsn = progress.endLsn;
+    } catch (error) {
+      if (orderFor(error) !== 'fenced') await this.#abort();
+      throw error;
+    }
+    this.#options.onCommit(clock.now() - startedMs);
+  }
+
+  /** An open transaction holds readers back until its timeout: so it is ended, if the broker can be reached. */
+  async #abort(): Promise<void> {
+    try {
+      await this.#options.producer.abort();
+    } catch (error) {
+      this.#options.log.warn({ reason: describe(error) }, 'a Kafka transaction is left to its timeout');
+    }
+  }
+
+  #cutIsDue(records: readonly ProducerRecord[], nowMs: number): boolean {
+    if (this.#snapshot !== 'done') return false;
+    const due = records.length === 0 || nowMs - this.#cutAtMs >= CUT_INTERVAL_MS;
+    if (due) this.#cutAtMs = nowMs;
+    return due;
+  }
+
+  #position(progress: Progress, timestamp: number): ProducerRecord {
+    const { positionTopic, identity } = this.#options;
+    const value = encodePosition({ ...identity, ...progress, snapshot: this.#snapshot });
+    return { topic: positionTopic, partition: 0, timestamp, key: this.#key, value };
+  }
+
+  #cut(progress: Progress, timestamp: number): ProducerRecord {
+    const { progressTopic, identity, ends } = this.#options;
+    const { endLsn, commitTs } = progress;
+    const value = encodeProgress({ endLsn, commitTs, systemId: identity.systemId, offsets: ends.toJSON() });
+    return { topic: progressTopic, partition: 0, timestamp, key: this.#key, value };
+  }
+}

@@ -1,0 +1,213 @@
+import { Failure } from '../../infra/process/failure.ts';
+import { FRAME_BYTES } from '../../schemas/serde/wire-format.ts';
+import { partitionFor } from '../kafka/partitioner.ts';
+import type { ProducerRecord } from '../kafka/port.ts';
+import { LONG_BYTES_MAX, copyBytes, writeLong } from './avro-varint.ts';
+import { encodedBytesMax } from './column-codec.ts';
+import { Slab } from './slab.ts';
+import type { TableColumn, TableSchema } from './table-schema.ts';
+import { type TransactionHead, tombstoneHeaders } from './transaction-head.ts';
+import { CELL, type Tuple } from './tuple.ts';
+
+/** `__op` of a value: insert, update, snapshot read. */
+export type ValueOp = 'c' | 'u' | 'r';
+
+export interface EncoderTarget {
+  readonly topic: string;
+  readonly partitions: number;
+  /** Schema ids of the registry; the key's is null for a table without a key. */
+  readonly keySchemaId: number | null;
+  readonly valueSchemaId: number;
+}
+
+const SPECIAL_HEADER = 'pg.special';
+/** `__op`, the transaction's head, `__seq`, `__xid` and the array's two counts. */
+const ENVELOPE_BYTES_MAX = 2 + 20 + 4 * LONG_BYTES_MAX;
+/** A table without a key has one order only on one partition. */
+const KEYLESS_PARTITION = 0;
+
+/** Turns the rows of one relation shape into Kafka records: text bytes to Avro bytes, straight into a slab. */
+export class RowEncoder {
+  readonly schema: TableSchema;
+  readonly target: EncoderTarget;
+  readonly #slab: Slab;
+  /** Field names as Avro strings, for `__unchanged`. */
+  readonly #names: readonly Buffer[];
+  readonly #fixedBytesMax: number;
+  readonly #unchanged: number[] = [];
+  #special: Record<string, string> | null = null;
+
+  constructor(schema: TableSchema, target: EncoderTarget, slab = new Slab()) {
+    this.schema = schema;
+    this.target = target;
+    this.#slab = slab;
+    this.#names = schema.columns.map((column) => avroString(column.field));
+    const names = this.#names.reduce((sum, name) => sum + name.length, 0);
+    this.#fixedBytesMax =
+      FRAME_BYTES + ENVELOPE_BYTES_MAX + names + schema.columns.length * encodedBytesMax(1);
+  }
+
+  /**
+   * A row that exists. `old` is the whole row before, where Postgres sent it: unchanged out-of-line values come from
+   * there. @throws Failure `source.key_special`, `source.row_shape`
+   */
+  row(
+    op: ValueOp,
+    source: Buffer,
+    row: Tuple,
+    old: Tuple | null,
+    head: TransactionHead,
+    seq: number,
+  ): ProducerRecord {
+    const key = this.key(source, row, old);
+    const value = this.#value(op, source, row, old, head, seq);
+    const record = {
+      topic: this.target.topic,
+      partition: this.#partition(key),
+      timestamp: head.timestamp,
+      key,
+      value,
+    };
+    if (this.#special === null) return record;
+    return {
+      ...record,
+      headers: [{ key: SPECIAL_HEADER, value: Buffer.from(JSON.stringify(this.#special)) }],
+    };
+  }
+
+  /** The end of the row with this key. */
+  tombstone(key: Buffer | null, head: TransactionHead, seq: number): ProducerRecord {
+    return {
+      topic: this.target.topic,
+      partition: this.#partition(key),
+      timestamp: head.timestamp,
+      key,
+      value: null,
+      headers: tombstoneHeaders(head, seq),
+    };
+  }
+
+  /** The framed key of a row, null for a table without a key. @throws Failure `source.key_special`, `source.row_shape` */
+  key(source: Buffer, row: Tuple, old: Tuple | null): Buffer | null {
+    const { keySchemaId } = this.target;
+    if (keySchemaId === null) return null;
+    this.#checkShape(row);
+    const slab = this.#slab;
+    slab.reserve(this.#fixedBytesMax + textBytes(row) + (old === null ? 0 : textBytes(old)));
+    const start = slab.at;
+    let at = frameAt(slab.buffer, start, keySchemaId);
+    for (const i of this.schema.key) at = this.#keyColumn(slab.buffer, at, source, row, old, i);
+    slab.at = at;
+    return slab.buffer.subarray(start, at);
+  }
+
+  #partition(key: Buffer | null): number {
+    return key === null ? KEYLESS_PARTITION : partitionFor(key.subarray(FRAME_BYTES), this.target.partitions);
+  }
+
+  #value(
+    op: ValueOp,
+    source: Buffer,
+    row: Tuple,
+    old: Tuple | null,
+    head: TransactionHead,
+    seq: number,
+  ): Buffer {
+    this.#checkShape(row);
+    const slab = this.#slab;
+    slab.reserve(this.#fixedBytesMax + textBytes(row) + (old === null ? 0 : textBytes(old)));
+    this.#unchanged.length = 0;
+    this.#special = null;
+    const out = slab.buffer;
+    const start = slab.at;
+    let at = frameAt(out, start, this.target.valueSchemaId);
+    const { columns } = this.schema;
+    for (let i = 0; i < columns.length; i++) {
+      const column = columns[i] as TableColumn;
+      at = column.inKey
+        ? this.#keyColumn(out, at, source, row, old, i)
+        : this.#nullableColumn(out, at, source, row, old, i);
+    }
+    at = this.#envelope(out, at, op, head, seq);
+    slab.at = at;
+    return out.subarray(start, at);
+  }
+
+  #envelope(out: Buffer, start: number, op: ValueOp, head: TransactionHead, seq: number): number {
+    out[start] = 2;
+    out[start + 1] = op.charCodeAt(0);
+    let at = copyBytes(out, start + 2, head.bytes, 0, head.bytes.length);
+    at = writeLong(out, writeLong(out, at, seq), head.xid);
+    if (this.#unchanged.length > 0) {
+      at = writeLong(out, at, this.#unchanged.length);
+      for (const i of this.#unchanged) {
+        const name = this.#names[i] as Buffer;
+        at = copyBytes(out, at, name, 0, name.length);
+      }
+    }
+    out[at] = 0;
+    return at + 1;
+  }
+
+  #nullableColumn(out: Buffer, at: number, source: Buffer, row: Tuple, old: Tuple | null, i: number): number {
+    let from = row;
+    if (row.kinds[i] === CELL.unchanged) {
+      if (old === null || old.kinds[i] === CELL.unchanged) this.#unchanged.push(i);
+      else from = old;
+    }
+    if (from.kinds[i] === CELL.text) {
+      const column = this.schema.columns[i] as TableColumn;
+      out[at] = 2;
+      const end = column.codec.write(out, at + 1, source, from.starts[i] as number, from.ends[i] as number);
+      if (end >= 0) return end;
+      this.#special ??= {};
+      this.#special[column.field] = source.toString('utf8', from.starts[i], from.ends[i]);
+    }
+    out[at] = 0;
+    return at + 1;
+  }
+
+  #keyColumn(out: Buffer, at: number, source: Buffer, row: Tuple, old: Tuple | null, i: number): number {
+    const from = row.kinds[i] === CELL.unchanged && old !== null ? old : row;
+    const column = this.schema.columns[i] as TableColumn;
+    if (from.kinds[i] === CELL.text) {
+      const end = column.codec.write(out, at, source, from.starts[i] as number, from.ends[i] as number);
+      if (end >= 0) return end;
+    }
+    throw this.#badKey(column.field, from.kinds[i]);
+  }
+
+  #badKey(field: string, kind: number | undefined): Failure {
+    const what = kind === CELL.text ? 'a value that its Avro type does not have' : 'no value';
+    const table = `${this.schema.schema}.${this.schema.table}`;
+    return new Failure('source.key_special', 'stop', `key column ${field} of ${table} has ${what}`, {
+      fix: 'change the row in the source, or key the table by columns without infinity, NaN or out-of-line values',
+    });
+  }
+
+  #checkShape(row: Tuple): void {
+    if (row.count === this.schema.columns.length) return;
+    const table = `${this.schema.schema}.${this.schema.table}`;
+    const message = `a row of ${table} has ${row.count} columns, its relation ${this.schema.columns.length}`;
+    throw new Failure('source.row_shape', 'retry', message);
+  }
+}
+
+/** The frame of schemas/serde/wire-format.ts, in place. */
+function frameAt(out: Buffer, at: number, schemaId: number): number {
+  out[at] = 0;
+  return out.writeInt32BE(schemaId, at + 1);
+}
+
+function textBytes(row: Tuple): number {
+  let bytes = 0;
+  for (let i = 0; i < row.count; i++)
+    if (row.kinds[i] === CELL.text) bytes += (row.ends[i] as number) - (row.starts[i] as number);
+  return bytes;
+}
+
+function avroString(text: string): Buffer {
+  const bytes = Buffer.from(text);
+  const out = Buffer.allocUnsafe(bytes.length + LONG_BYTES_MAX);
+  return out.subarray(0, copyBytes(out, writeLong(out, 0, bytes.length), bytes, 0, bytes.length));
+}

@@ -1,0 +1,54 @@
+import { Failure } from '../../infra/process/failure.ts';
+import { cdcTopicName, progressTopicName } from '../../schemas/change-event.ts';
+import { STREAM_CONFIG, TABLE_CONFIG } from '../../schemas/topic.ts';
+import type { TopicSpec } from '../kafka/port.ts';
+import type { Relation } from './relation.ts';
+import type { TableSchema } from './table-schema.ts';
+
+/** Where the source keeps its position: compacted, one partition, key = slot name. */
+export function positionTopicName(prefix: string): string {
+  return `${prefix}.position`;
+}
+
+/** A topic name may hold letters, digits, `.`, `_` and `-` only. */
+function tableTopicName(prefix: string, table: Pick<Relation, 'schema' | 'table'>): string {
+  const plain = (name: string): string => name.replaceAll(/[^A-Za-z0-9_-]/g, '_');
+  return cdcTopicName(prefix, plain(table.schema), plain(table.table));
+}
+
+export function bookkeepingTopics(prefix: string): TopicSpec[] {
+  return [positionTopicName(prefix), progressTopicName(prefix)].map((name) => ({
+    name,
+    partitions: 1,
+    config: TABLE_CONFIG,
+  }));
+}
+
+/** Rows without a key cannot be compacted: Kafka refuses them there. */
+export function tableTopic(prefix: string, table: TableSchema, partitions: number): TopicSpec {
+  const config = table.keySchema === null ? STREAM_CONFIG : TABLE_CONFIG;
+  return { name: tableTopicName(prefix, table), partitions, config };
+}
+
+/** @throws Failure `source.topic_collision` when two tables would share a topic */
+export function refuseCollisions(
+  prefix: string,
+  tables: readonly Pick<Relation, 'schema' | 'table'>[],
+): void {
+  const owners = new Map<string, string>();
+  for (const table of tables) {
+    const topic = tableTopicName(prefix, table);
+    const name = `${table.schema}.${table.table}`;
+    const owner = owners.get(topic);
+    if (owner !== undefined)
+      throw new Failure(
+        'source.topic_collision',
+        'stop',
+        `${owner} and ${name} would both go to topic ${topic}`,
+        {
+          fix: 'leave one of the tables out of the publication, or rename it',
+        },
+      );
+    owners.set(topic, name);
+  }
+}

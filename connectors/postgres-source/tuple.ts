@@ -1,0 +1,68 @@
+/** What stands in a column: see the TupleData format, and `DataRow`, which knows values and nulls only. */
+export const CELL = { null: 0, text: 1, unchanged: 2 } as const;
+
+const FIRST_CAPACITY = 32;
+
+/**
+ * A row as places in the chunk that carries it: nothing is copied, and one tuple is reused for every row. It is valid
+ * until the next parse.
+ */
+export class Tuple {
+  count = 0;
+  kinds = new Uint8Array(FIRST_CAPACITY);
+  starts = new Int32Array(FIRST_CAPACITY);
+  ends = new Int32Array(FIRST_CAPACITY);
+
+  /** Empties the tuple and makes room. */
+  reset(count: number): void {
+    this.count = count;
+    if (count <= this.kinds.length) return;
+    this.kinds = new Uint8Array(count);
+    this.starts = new Int32Array(count);
+    this.ends = new Int32Array(count);
+  }
+}
+
+const KIND_NULL = 0x6e;
+const KIND_UNCHANGED = 0x75;
+const KIND_TEXT = 0x74;
+
+/**
+ * Reads TupleData at `at`, and gives the place behind it.
+ * https://www.postgresql.org/docs/current/protocol-logicalrep-message-formats.html#PROTOCOL-LOGICALREP-MESSAGE-FORMATS-TUPLEDATA
+ * @throws RangeError for a column kind that text mode does not have
+ */
+export function readTupleData(buffer: Buffer, at: number, into: Tuple): number {
+  const count = buffer.readUInt16BE(at);
+  into.reset(count);
+  let offset = at + 2;
+  for (let column = 0; column < count; column++) {
+    const kind = buffer[offset++];
+    if (kind === KIND_TEXT) {
+      const length = buffer.readInt32BE(offset);
+      into.kinds[column] = CELL.text;
+      into.starts[column] = offset + 4;
+      offset += 4 + length;
+      into.ends[column] = offset;
+    } else if (kind === KIND_NULL) into.kinds[column] = CELL.null;
+    else if (kind === KIND_UNCHANGED) into.kinds[column] = CELL.unchanged;
+    else throw new RangeError(`column ${column} has kind 0x${(kind ?? 0).toString(16)}, expected n, u or t`);
+  }
+  return offset;
+}
+
+/** Reads the body of a DataRow at `at`: the answer to a SELECT in text format. */
+export function readDataRow(buffer: Buffer, at: number, into: Tuple): number {
+  const count = buffer.readUInt16BE(at);
+  into.reset(count);
+  let offset = at + 2;
+  for (let column = 0; column < count; column++) {
+    const length = buffer.readInt32BE(offset);
+    offset += 4;
+    into.kinds[column] = length < 0 ? CELL.null : CELL.text;
+    into.starts[column] = offset;
+    if (length > 0) offset += length;
+    into.ends[column] = offset;
+  }
+  return offset;
+}

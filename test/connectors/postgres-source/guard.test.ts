@@ -1,0 +1,82 @@
+import { expect, test } from 'vitest';
+import { type ServerFacts, guard } from '../../../connectors/postgres-source/guard.ts';
+import type { SourcePosition } from '../../../connectors/postgres-source/position.ts';
+
+const REQUEST = {
+  slotName: 'shop',
+  publicationName: 'shop',
+  tables: ['public.orders'],
+  positionTopic: 'shop.position',
+};
+
+const SLOT = {
+  plugin: 'pgoutput',
+  database: 'shop',
+  walStatus: 'reserved',
+  confirmedFlush: 100n,
+  activePid: null,
+};
+
+const SERVER: ServerFacts = {
+  systemId: '7',
+  database: 'shop',
+  walLevel: 'logical',
+  flushedLsn: 200n,
+  slot: SLOT,
+  publication: { oid: 5, tables: ['public.orders', 'public.items'] },
+};
+
+const POSITION: SourcePosition = {
+  systemId: '7',
+  slot: 'shop',
+  publicationOid: 5,
+  endLsn: 100n,
+  commitTs: 0n,
+  open: null,
+  snapshot: 'done',
+};
+
+test('a server that agrees with the position is streamed from', () => {
+  expect(guard(POSITION, SERVER, REQUEST)).toBe('stream');
+});
+
+test('without a position and without a slot, the slot is made', () => {
+  expect(guard(null, { ...SERVER, slot: null }, REQUEST)).toBe('create');
+});
+
+test('a crash while the slot was made begins again; one while tables were read reads them again', () => {
+  expect(guard({ ...POSITION, snapshot: 'creating', endLsn: 0n }, SERVER, REQUEST)).toBe('create');
+  expect(guard({ ...POSITION, snapshot: 'pending' }, SERVER, REQUEST)).toBe('snapshot');
+});
+
+test.each<[string, Partial<SourcePosition> | null, Partial<ServerFacts>]>([
+  ['source.wal_level', null, { walLevel: 'replica' }],
+  ['source.publication_missing', null, { publication: null }],
+  ['source.publication_missing', {}, { publication: null }],
+  ['source.publication_replaced', {}, { publication: { oid: 6, tables: ['public.orders'] } }],
+  ['source.publication_tables', {}, { publication: { oid: 5, tables: ['public.items'] } }],
+  ['source.slot_without_position', null, {}],
+  ['source.wrong_cluster', {}, { systemId: '8' }],
+  ['source.slot_missing', {}, { slot: null }],
+  ['source.slot_foreign', {}, { slot: { ...SLOT, plugin: 'wal2json' } }],
+  ['source.slot_foreign', {}, { slot: { ...SLOT, database: 'other' } }],
+  ['source.slot_lost', {}, { slot: { ...SLOT, walStatus: 'lost' } }],
+  ['source.position_ahead', { endLsn: 201n }, {}],
+  ['source.position_gap', {}, { slot: { ...SLOT, confirmedFlush: 101n } }],
+])('%s is refused, with a fix (case %#)', (code, position, server) => {
+  const stored = position === null ? null : { ...POSITION, ...position };
+  expect(() => guard(stored, { ...SERVER, ...server }, REQUEST)).toThrow(
+    expect.objectContaining({ code, order: 'stop', fix: expect.stringMatching(/\w/) }),
+  );
+});
+
+test('a slot that another reader still holds is waited for', () => {
+  const active = { ...SERVER, slot: { ...SLOT, activePid: 4711 } };
+  expect(() => guard(POSITION, active, REQUEST)).toThrow(
+    expect.objectContaining({
+      code: 'source.slot_active',
+      order: 'retry',
+      message: expect.stringContaining('4711'),
+    }),
+  );
+});

@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import {
+  type SourcePosition,
+  decodePosition,
+  encodePosition,
+} from '../../../connectors/postgres-source/position.ts';
+
+const POSITION: SourcePosition = {
+  systemId: '7710811421631895828',
+  slot: 'shop',
+  publicationOid: 4_294_967_295,
+  endLsn: 2n ** 63n + 1n,
+  commitTs: 1_700_000_000_123_456n,
+  open: { finalLsn: 2n ** 63n + 9n, seq: 12 },
+  snapshot: 'done',
+};
+
+test('a position survives the topic, all 64 bits of it', () => {
+  expect(decodePosition(encodePosition(POSITION))).toEqual(POSITION);
+  expect(decodePosition(encodePosition({ ...POSITION, open: null }))).toEqual({ ...POSITION, open: null });
+});
+
+test('a position of another version is refused, not guessed at', () => {
+  const other = encodePosition(POSITION).toString().replace('"v":1', '"v":2');
+  expect(() => decodePosition(Buffer.from(other))).toThrow(/"v"/);
+});

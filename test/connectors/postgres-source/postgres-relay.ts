@@ -1,0 +1,56 @@
+import { type AddressInfo, type Socket, connect, createServer } from 'node:net';
+
+/** A network path to Postgres that a test can bend. */
+export interface PostgresRelay extends AsyncDisposable {
+  /** The database's URL through the relay. */
+  readonly url: string;
+  /** What each client sends goes through this; null lets nothing through. */
+  filterClient: (chunk: Buffer) => Buffer | null;
+  /** The same for what the server sends. */
+  filterServer: (chunk: Buffer) => Buffer | null;
+  /** Cuts every connection; new ones are let through. */
+  cut(): void;
+}
+
+export async function openPostgresRelay(databaseUrl: string): Promise<PostgresRelay> {
+  const target = new URL(databaseUrl);
+  const sockets = new Set<Socket>();
+  const server = createServer((client) => {
+    const upstream = connect(Number(target.port), target.hostname);
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      socket.setNoDelay(true);
+      socket.on('error', () => socket.destroy());
+    }
+    client.on('close', () => upstream.destroy());
+    upstream.on('close', () => client.destroy());
+    client.on('data', (chunk) => pass(upstream, relay.filterClient(chunk)));
+    upstream.on('data', (chunk) => pass(client, relay.filterServer(chunk)));
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const url = new URL(databaseUrl);
+  url.hostname = '127.0.0.1';
+  url.port = String((server.address() as AddressInfo).port);
+  const relay: PostgresRelay = {
+    url: url.href,
+    filterClient: (chunk) => chunk,
+    filterServer: (chunk) => chunk,
+    cut() {
+      for (const socket of sockets) socket.destroy();
+      sockets.clear();
+    },
+    async [Symbol.asyncDispose]() {
+      relay.cut();
+      await new Promise((resolve) => {
+        server.close(resolve);
+      });
+    },
+  };
+  return relay;
+}
+
+function pass(to: Socket, chunk: Buffer | null): void {
+  if (chunk !== null && to.writable) to.write(chunk);
+}

@@ -1,0 +1,67 @@
+import { randomBytes } from 'node:crypto';
+import { Client, escapeIdentifier } from 'pg';
+import { inject } from 'vitest';
+import type {} from '../../support/global-stack.ts';
+
+/** A database of one test's own; its name also serves as slot name and topic prefix. */
+export interface SourceDatabase extends AsyncDisposable {
+  readonly name: string;
+  readonly url: string;
+  /** A session of the test. */
+  readonly client: Client;
+  /** Runs SQL and gives the rows as arrays of text. */
+  readonly sql: (text: string) => Promise<string[][]>;
+  /** Runs `query` until its first value is true. */
+  readonly until: (query: string) => Promise<void>;
+}
+
+export async function createSourceDatabase(): Promise<SourceDatabase> {
+  const name = `source_${randomBytes(5).toString('hex')}`;
+  await onServer(`CREATE DATABASE ${escapeIdentifier(name)}`);
+  const url = new URL(inject('sourceUrl'));
+  url.pathname = `/${name}`;
+  const client = new Client({ connectionString: url.href });
+  client.on('error', () => undefined);
+  await client.connect();
+  const sql = async (text: string): Promise<string[][]> => {
+    const types = { getTypeParser: () => String };
+    const result = await client.query({ text, rowMode: 'array', types });
+    return result.rows as string[][];
+  };
+  return {
+    name,
+    url: url.href,
+    client,
+    sql,
+    async until(query) {
+      while ((await sql(query))[0]?.[0] !== 't') await new Promise((resolve) => setImmediate(resolve));
+    },
+    async [Symbol.asyncDispose]() {
+      await client.end();
+      await dropSlots(name);
+      await onServer(`DROP DATABASE ${escapeIdentifier(name)} WITH (FORCE)`);
+    },
+  };
+}
+
+/** A slot keeps WAL for ever, and its database from being dropped. */
+async function dropSlots(database: string): Promise<void> {
+  await onServer(
+    `SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE database = '${database}' AND active`,
+  );
+  await onServer(`DO $$ DECLARE s name; BEGIN
+    FOR s IN SELECT slot_name FROM pg_replication_slots WHERE database = '${database}' LOOP
+      WHILE (SELECT active FROM pg_replication_slots WHERE slot_name = s) LOOP PERFORM pg_sleep(0.01); END LOOP;
+      PERFORM pg_drop_replication_slot(s);
+    END LOOP; END $$`);
+}
+
+async function onServer(sql: string): Promise<void> {
+  const client = new Client({ connectionString: inject('sourceUrl') });
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}

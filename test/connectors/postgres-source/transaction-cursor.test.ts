@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import { AssertionFailure } from '../../../infra/process/assert.ts';
+import { TransactionCursor } from '../../../connectors/postgres-source/transaction-cursor.ts';
+
+/** Reads a transaction of `changes` changes: which of them are new, and whether it moves the position. */
+function read(
+  cursor: TransactionCursor,
+  finalLsn: bigint,
+  changes: number,
+): { fresh: number[]; moves: boolean } {
+  cursor.begin(finalLsn);
+  const fresh: number[] = [];
+  for (let i = 0; i < changes; i++) if (cursor.next()) fresh.push(cursor.seq);
+  return { fresh, moves: cursor.commit() };
+}
+
+test('changes are numbered from 1 in each transaction', () => {
+  const cursor = new TransactionCursor({ endLsn: 100n, open: null });
+  expect(read(cursor, 100n, 3)).toEqual({ fresh: [1, 2, 3], moves: true });
+  expect(read(cursor, 200n, 2)).toEqual({ fresh: [1, 2], moves: true });
+});
+
+test('a transaction whose commit record starts exactly at the position is new (adjacent commits)', () => {
+  const cursor = new TransactionCursor({ endLsn: 0x177c328n, open: null });
+  expect(read(cursor, 0x177c2f8n, 1)).toEqual({ fresh: [], moves: false });
+  expect(read(cursor, 0x177c328n, 1)).toEqual({ fresh: [1], moves: true });
+});
+
+test('a transaction that was published in part goes on behind that part, with the same numbers', () => {
+  const cursor = new TransactionCursor({ endLsn: 100n, open: { finalLsn: 150n, seq: 3 } });
+  expect(read(cursor, 150n, 5)).toEqual({ fresh: [4, 5], moves: true });
+  expect(read(cursor, 180n, 2)).toEqual({ fresh: [1, 2], moves: true });
+});
+
+test('the published part belongs to its own transaction only', () => {
+  const cursor = new TransactionCursor({ endLsn: 100n, open: { finalLsn: 150n, seq: 3 } });
+  expect(read(cursor, 120n, 2).fresh).toEqual([1, 2]);
+});
+
+test('a change outside of a transaction, and a transaction within another, are refused', () => {
+  const cursor = new TransactionCursor({ endLsn: 0n, open: null });
+  expect(() => cursor.next()).toThrow(AssertionFailure);
+  expect(() => cursor.commit()).toThrow(AssertionFailure);
+  cursor.begin(1n);
+  expect(() => cursor.begin(2n)).toThrow(AssertionFailure);
+});
