@@ -61,7 +61,8 @@ export class WireWriter {
   blob(value: Buffer | null): this {
     if (value === null) return this.int32(-1);
     this.int32(value.length);
-    value.copy(this.#buffer, this.#reserve(value.length));
+    const at = this.#reserve(value.length);
+    value.copy(this.#buffer, at);
     return this;
   }
 
@@ -87,11 +88,17 @@ export class WireWriter {
 
   #unsigned(value: number): this {
     let rest = value;
-    for (; rest >= 0x80; rest >>>= 7) this.#buffer[this.#reserve(1)] = (rest & 0x7f) | 0x80;
-    this.#buffer[this.#reserve(1)] = rest;
+    for (; rest >= 0x80; rest >>>= 7) this.#byte((rest & 0x7f) | 0x80);
+    return this.#byte(rest);
+  }
+
+  #byte(value: number): this {
+    const at = this.#reserve(1);
+    this.#buffer[at] = value;
     return this;
   }
 
+  /** May replace the buffer: to be called before the buffer is named in an expression, not inside of one. */
   #reserve(length: number): number {
     const at = this.#at;
     const end = at + length;

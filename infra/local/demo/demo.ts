@@ -56,10 +56,11 @@ export async function runDemo(options: DemoOptions, machine: Machine, signal: Ab
     );
     await watch(chain, clock, say, loadAtRate(source, workload.live, options.rate, clock, signal));
     signal.throwIfAborted();
-    await quietPoint(place, source, clock, QUIET_MAX_MS, () => {
+    const check = (): void => {
       signal.throwIfAborted();
       chain.assertRunning();
-    });
+    };
+    await quietPoint(place, source, clock, QUIET_MAX_MS, check, say);
     return showProof(source, target);
   });
   if (options.keep && !signal.aborted) {

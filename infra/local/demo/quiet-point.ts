@@ -1,4 +1,4 @@
-import { type Admin, Kafka, KafkaJSError, logLevel } from 'kafkajs';
+import { type Admin, Kafka, logLevel } from 'kafkajs';
 import type { Client } from 'pg';
 import type { Clock } from '../../process/clock.ts';
 import { Failure } from '../../process/failure.ts';
@@ -11,6 +11,8 @@ interface Stage {
 }
 
 const POLL_MS = 50;
+/** Who waits longer than this is told what for. */
+const TELL_EVERY_MS = 2_000;
 
 function stages(prefix: string): readonly Stage[] {
   const revenue = `${prefix}-customer-revenue`;
@@ -36,6 +38,7 @@ export async function quietPoint(
   clock: Clock,
   maxMs: number,
   check: () => void,
+  tell: (line: string) => void = () => undefined,
 ): Promise<void> {
   const kafka = new Kafka({
     clientId: 'millrace-quiet-point',
@@ -46,12 +49,17 @@ export async function quietPoint(
   await admin.connect();
   const deadline = clock.now() + maxMs;
   const until = async (what: string, pending: () => Promise<string | null>): Promise<void> => {
+    let toldMs = clock.now();
     for (;;) {
       check();
       const left = await pending().catch(notYet);
       if (left === null) return;
       if (clock.now() > deadline)
         throw new Failure('demo.not_quiet', 'stop', `${what} did not catch up in ${maxMs / 1000} s: ${left}`);
+      if (clock.now() - toldMs >= TELL_EVERY_MS) {
+        toldMs = clock.now();
+        tell(`waiting for ${what}: ${left}`);
+      }
       await clock.sleep(POLL_MS);
     }
   };
@@ -72,7 +80,7 @@ export async function quietPoint(
 
 /** A topic that was made a moment ago has no leader yet. @throws every error that does not pass by itself */
 function notYet(error: unknown): string {
-  if (error instanceof KafkaJSError && error.retriable) return error.message;
+  if (error instanceof Error && 'retriable' in error && error.retriable === true) return error.message;
   throw error;
 }
 

@@ -87,3 +87,17 @@ test('fields of the protocol come back as they were', () => {
 test('a response that ends too early is an error', () => {
   expect(() => new WireReader(Buffer.from([0, 5, 65])).string()).toThrow(RangeError);
 });
+
+test.each(Array.from({ length: 40 }, (_, i) => 240 + i))(
+  'a buffer that grows after %i bytes loses nothing of what is written across its old end',
+  (length) => {
+    const text = 'x'.repeat(length);
+    const blob = Buffer.from('blob');
+    const writer = new WireWriter().compactString(text).noTags().compactString('after').blob(blob);
+    const reader = new WireReader(writer.bytes());
+    expect(reader.compactString()).toBe(text);
+    reader.skipTags();
+    expect(reader.compactString()).toBe('after');
+    expect(reader.blob()).toEqual(blob);
+  },
+);
