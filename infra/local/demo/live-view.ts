@@ -32,7 +32,7 @@ async function readNumbers(chain: Chain): Promise<ChainNumbers> {
   return {
     rowsRead: sum(source, METRIC.sourceEvents),
     topics: tables.size,
-    joined: sum(fulfilment, METRIC.joinMatched),
+    joined: sum(fulfilment, METRIC.joinMatched, { node: 'order-shipments' }),
     late: sum(fulfilment, METRIC.recordsDropped, late) + sum(revenue, METRIC.recordsDropped, late),
     materialised: sum(sink, METRIC.sinkRows),
     lagBytes: sum(source, METRIC.sourceLagBytes),
