@@ -4,29 +4,30 @@ import type { AvroField } from './avro-schema.ts';
  * The `row` envelope: the contract between source, engine and sink. A value is the table's columns at the top, then
  * these fields. A deleted row is a tombstone (null value) that carries the same facts as headers.
  * Identity of an event is `(__lsn, __seq)`: the LSN of its transaction's commit record and its place in that
- * transaction, counted in WAL order before any filter.
+ * transaction, counted in WAL order before any filter. Times are microseconds since 1970-01-01 UTC.
  */
-export interface ChangeEvent {
-  /** c insert, u update, r snapshot read. (d is only ever a tombstone's header.) */
-  readonly __op: string;
-  /** Commit time in the source, microseconds since 1970-01-01 UTC. For a snapshot row, the time of the snapshot. */
-  readonly __commit_ts: bigint;
-  /** LSN of the commit record. For a snapshot row, the LSN that the snapshot stands at. */
-  readonly __lsn: bigint;
-  readonly __seq: bigint;
-  readonly __xid: bigint;
-  /** Columns whose out-of-line (TOAST) value Postgres did not send: null here, unchanged in the source. */
-  readonly __unchanged: readonly string[];
-}
-
-/** The envelope's fields, appended to the columns of every table's value schema. */
 export const CHANGE_EVENT_FIELDS: readonly AvroField[] = [
-  { name: '__op', type: 'string', default: 'u' },
-  { name: '__commit_ts', type: { type: 'long', logicalType: 'timestamp-micros' }, default: 0 },
-  { name: '__lsn', type: 'long', default: 0 },
-  { name: '__seq', type: 'long', default: 0 },
-  { name: '__xid', type: 'long', default: 0 },
-  { name: '__unchanged', type: { type: 'array', items: 'string' }, default: [] },
+  { name: '__op', type: 'string', default: 'u', doc: 'c insert, u update, r read by a snapshot' },
+  {
+    name: '__commit_ts',
+    type: { type: 'long', logicalType: 'timestamp-micros' },
+    default: 0,
+    doc: 'commit time in the source; of a snapshot row, the time of the snapshot',
+  },
+  {
+    name: '__lsn',
+    type: 'long',
+    default: 0,
+    doc: 'LSN of the commit record; of a snapshot row, the LSN that the snapshot stands at',
+  },
+  { name: '__seq', type: 'long', default: 0, doc: 'place in the transaction, in WAL order' },
+  { name: '__xid', type: 'long', default: 0, doc: 'transaction id in the source, 0 of a snapshot row' },
+  {
+    name: '__unchanged',
+    type: { type: 'array', items: 'string' },
+    default: [],
+    doc: 'columns whose out-of-line (TOAST) value was not sent: null here, unchanged in the source',
+  },
 ];
 
 /** Header names of a tombstone; the values are decimal text. */
