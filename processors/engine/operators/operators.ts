@@ -1,0 +1,50 @@
+import type { PlanNode } from '../plan/plan.ts';
+import { streamAggregate, tableAggregate, tableGroupBy } from './aggregate.ts';
+import { passThrough, sink, tableSource } from './endpoints.ts';
+import type { Operator, OperatorContext } from './operator.ts';
+import { filter, mapValues, selectKey, tableFilter, tableMapValues } from './stateless.ts';
+import { streamStreamJoin } from './stream-stream-join.ts';
+import { streamGlobalJoin, streamTableJoin } from './stream-table-join.ts';
+import { tableTableJoin } from './table-table-join.ts';
+
+/** Puts a node of the plan to work. */
+export function createOperator(
+  contextOf: <N extends PlanNode>(node: N) => OperatorContext<N>,
+  node: PlanNode,
+): Operator {
+  switch (node.operator) {
+    case 'stream-source':
+    case 'repartition-source':
+      return passThrough(contextOf(node));
+    case 'table-source':
+    case 'global-source':
+      return tableSource(contextOf(node));
+    case 'sink':
+    case 'repartition-sink':
+      return sink(contextOf(node));
+    case 'filter':
+      return filter(contextOf(node));
+    case 'map-values':
+      return mapValues(contextOf(node));
+    case 'table-filter':
+      return tableFilter(contextOf(node));
+    case 'table-map-values':
+      return tableMapValues(contextOf(node));
+    case 'select-key':
+      return selectKey(contextOf(node));
+    case 'table-group-by':
+      return tableGroupBy(contextOf(node));
+    case 'stream-stream-join':
+      return streamStreamJoin(contextOf(node));
+    case 'stream-table-join':
+      return streamTableJoin(contextOf(node));
+    case 'stream-global-join':
+      return streamGlobalJoin(contextOf(node));
+    case 'table-table-join':
+      return tableTableJoin(contextOf(node));
+    case 'stream-aggregate':
+      return streamAggregate(contextOf(node));
+    case 'table-aggregate':
+      return tableAggregate(contextOf(node));
+  }
+}

@@ -1,0 +1,87 @@
+import { Failure } from '../../../infra/process/failure.ts';
+import type { Plan } from './plan.ts';
+import type { SubTopology } from './sub-topology.ts';
+
+/** How many partitions everything has: equal within a sub-topology, so that equal keys meet in one task. */
+export interface PartitionPlan {
+  /** Number of tasks, by sub-topology id. */
+  readonly tasks: readonly number[];
+  /** By repartition name. */
+  readonly repartitions: ReadonlyMap<string, number>;
+}
+
+interface Input {
+  readonly topic: string;
+  readonly partitions: number;
+}
+
+/**
+ * Settles the numbers of partitions from those that the source topics have in Kafka. A repartition topic without a
+ * number of its own takes that of the topics it meets, else that of the topics it comes from.
+ * @throws Failure `engine.not_co_partitioned` (stop) that names the topics
+ */
+export function planPartitions(
+  plan: Plan,
+  parts: readonly SubTopology[],
+  sourcePartitions: (topic: string) => number,
+): PartitionPlan {
+  const repartitions = new Map<string, number>();
+  for (const { name, partitions } of plan.repartitions)
+    if (partitions !== null) repartitions.set(name, partitions);
+  const inputs = (part: SubTopology): Input[] => inputsOf(part, repartitions, sourcePartitions);
+  const unsettled = (part: SubTopology, operator: 'repartition-source' | 'repartition-sink'): string[] =>
+    part.nodes.flatMap((node) =>
+      node.operator === operator && !repartitions.has(node.repartition) ? [node.repartition] : [],
+    );
+  const settleSources = (): void => {
+    for (const part of parts) {
+      const [known] = inputs(part);
+      if (known === undefined) continue;
+      for (const name of unsettled(part, 'repartition-source')) repartitions.set(name, known.partitions);
+    }
+  };
+  const settleOneSink = (): boolean => {
+    for (const part of parts) {
+      const [known] = inputs(part);
+      const [name] = unsettled(part, 'repartition-sink');
+      if (known === undefined || name === undefined) continue;
+      repartitions.set(name, known.partitions);
+      return true;
+    }
+    return false;
+  };
+  // What is joined decides first. One that is left follows where it comes from, and its partners then follow it.
+  do settleSources();
+  while (settleOneSink());
+  for (const part of parts) verify(inputs(part));
+  return { tasks: parts.map((part) => inputs(part)[0]?.partitions ?? 0), repartitions };
+}
+
+function inputsOf(
+  part: SubTopology,
+  repartitions: ReadonlyMap<string, number>,
+  sourcePartitions: (topic: string) => number,
+): Input[] {
+  return part.nodes.flatMap((node) => {
+    if (node.operator === 'stream-source' || node.operator === 'table-source')
+      return [{ topic: node.topic.name, partitions: sourcePartitions(node.topic.name) }];
+    if (node.operator !== 'repartition-source') return [];
+    const partitions = repartitions.get(node.repartition);
+    return partitions === undefined ? [] : [{ topic: node.repartition, partitions }];
+  });
+}
+
+function verify(inputs: readonly Input[]): void {
+  const most = inputs.reduce((a, b) => (b.partitions > a.partitions ? b : a), { topic: '', partitions: 0 });
+  const odd = inputs.find((input) => input.partitions !== most.partitions);
+  if (odd === undefined) return;
+  const list = inputs.map(({ topic, partitions }) => `${topic} (${partitions})`).join(', ');
+  throw new Failure(
+    'engine.not_co_partitioned',
+    'stop',
+    `topics that are joined differ in their partitions: ${list}`,
+    {
+      fix: `repartition ${odd.topic} to ${most.partitions}, with .repartition(name, keySchema, selector, ${most.partitions})`,
+    },
+  );
+}

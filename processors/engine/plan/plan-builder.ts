@@ -1,0 +1,181 @@
+import { Failure } from '../../../infra/process/failure.ts';
+import type { AvroSchema } from '../../../schemas/avro-schema.ts';
+import type { Topic } from '../../../schemas/topic.ts';
+import type { Plan, PlanNode, PlanRepartition, PlanStore, PlanTopic, SelectKeyNode } from './plan.ts';
+
+/** A function of the user's. What it takes is known where it is called; the compiler has checked it in the builder. */
+export type UserFunction = (...args: never[]) => unknown;
+
+/** The functions of one node, by role: `joiner`, `predicate`, `add`. */
+export type NodeFunctions = Readonly<Record<string, UserFunction | undefined>>;
+
+/** A node as the fluent builder holds it: how values look in bytes is known only where a schema was given. */
+export interface Handle {
+  readonly id: string;
+  readonly key: AvroSchema;
+  readonly value: AvroSchema | null;
+}
+
+const NAME = /^[a-zA-Z0-9._-]+$/;
+const NAME_CHARACTERS_MAX = 120;
+const NUMBER_DIGITS = 10;
+
+/** Collects the nodes of a topology while the user's function runs. */
+export class PlanBuilder {
+  readonly #pipeline: string;
+  readonly #nodes: PlanNode[] = [];
+  readonly #stores: PlanStore[] = [];
+  readonly #repartitions: PlanRepartition[] = [];
+  readonly #functions = new Map<string, NodeFunctions>();
+  readonly #sources = new Map<string, Handle>();
+  readonly #names = new Set<string>();
+
+  constructor(pipeline: string) {
+    checkName(pipeline, 'a topology');
+    this.#pipeline = pipeline;
+  }
+
+  add(node: PlanNode, functions: NodeFunctions = {}): string {
+    if (this.#functions.has(node.id)) throw this.#duplicate(node.id);
+    this.#nodes.push(node);
+    this.#functions.set(node.id, functions);
+    return node.id;
+  }
+
+  addStore(store: PlanStore): string {
+    if (this.#stores.some(({ name }) => name === store.name)) throw this.#duplicate(store.name);
+    this.#stores.push(store);
+    return store.name;
+  }
+
+  /** New keys, an internal topic, and the source that reads it in the next sub-topology. */
+  repartition(
+    input: Handle,
+    step: Omit<PlanRepartition, 'value'> & { readonly operator: SelectKeyNode['operator'] },
+    selector: UserFunction,
+  ): Handle {
+    const { operator, ...repartition } = step;
+    const { key } = step;
+    const name = this.named(step.name);
+    const value = this.schemaOf(input, name);
+    const selected = this.add(
+      { id: `${name}-key`, operator, inputs: [input.id], stores: [], key },
+      { selector },
+    );
+    this.#repartitions.push({ ...repartition, value });
+    this.add({
+      id: `${name}-sink`,
+      operator: 'repartition-sink',
+      inputs: [selected],
+      stores: [],
+      repartition: name,
+    });
+    const id = this.add({
+      id: `${name}-source`,
+      operator: 'repartition-source',
+      inputs: [],
+      stores: [],
+      repartition: name,
+    });
+    return { id, key, value };
+  }
+
+  /** A name in Kafka Streams' manner for a node without state, whose name reaches no topic. */
+  numbered(prefix: string): string {
+    return `${prefix}-${String(this.#nodes.length).padStart(NUMBER_DIGITS, '0')}`;
+  }
+
+  /**
+   * Claims a name of the user's: internal topics are named after it, so it must stay the same when the rest changes.
+   * @throws Failure `topology.bad_name`, `topology.duplicate_name` (stop)
+   */
+  named(name: string): string {
+    checkName(name, 'a step');
+    if (this.#names.has(name)) throw this.#duplicate(name);
+    this.#names.add(name);
+    return name;
+  }
+
+  /**
+   * One source for each topic and use: a topic that is asked for twice is read once.
+   * @throws Failure `topology.two_times` (stop) when the second use takes event time from something else
+   */
+  source(use: string, topic: PlanTopic, time: UserFunction | undefined, make: () => Handle): Handle {
+    const known = this.#sources.get(`${use} ${topic.name}`);
+    if (known === undefined) {
+      const made = make();
+      this.#sources.set(`${use} ${topic.name}`, made);
+      return made;
+    }
+    if (this.#functions.get(known.id)?.['time'] !== time)
+      throw new Failure(
+        'topology.two_times',
+        'stop',
+        `topic ${topic.name} is read twice with different event times`,
+        {
+          fix: 'call builder.stream once and use its result twice',
+        },
+      );
+    return known;
+  }
+
+  /** @throws Failure `topology.no_schema` (stop): the step must store values whose bytes nobody has described */
+  schemaOf(handle: Handle, step: string): AvroSchema {
+    if (handle.value !== null) return handle.value;
+    throw new Failure(
+      'topology.no_schema',
+      'stop',
+      `step "${step}" must store the values of "${handle.id}", which have no schema`,
+      {
+        fix: 'describe them with .as(schema) before that step',
+      },
+    );
+  }
+
+  /** @throws Failure `topology.unlike_keys` (stop): Avro would write the same key as other bytes on the two sides */
+  checkKeys(left: Handle, right: Handle, step: string): void {
+    if (keyShape(left.key) === keyShape(right.key)) return;
+    throw new Failure(
+      'topology.unlike_keys',
+      'stop',
+      `step "${step}" joins keys of unlike Avro types: ${keyShape(left.key)} and ${keyShape(right.key)}`,
+      { fix: 'give both sides the same key type, for instance with .repartition(name, keySchema, selector)' },
+    );
+  }
+
+  #duplicate(name: string): Failure {
+    const message = `topology ${this.#pipeline} uses the name "${name}" twice`;
+    return new Failure('topology.duplicate_name', 'stop', message, {
+      fix: 'give each stateful step a name of its own, which is no topic it reads: topics are named after it',
+    });
+  }
+
+  build(): { plan: Plan; functions: ReadonlyMap<string, NodeFunctions> } {
+    const plan = {
+      pipeline: this.#pipeline,
+      nodes: this.#nodes,
+      stores: this.#stores,
+      repartitions: this.#repartitions,
+    };
+    return { plan, functions: this.#functions };
+  }
+}
+
+export function planTopic<K, V>(topic: Topic<K, V>): PlanTopic {
+  const { name, kind, partitions, key, value } = topic;
+  return { name, kind, partitions, key, value };
+}
+
+/** The types of a key in order, without names: what decides its bytes. */
+function keyShape(schema: AvroSchema): string {
+  if (typeof schema === 'string') return schema;
+  if ('fields' in schema) return `{${schema.fields.map((field) => keyShape(field.type)).join(', ')}}`;
+  return JSON.stringify(schema);
+}
+
+function checkName(name: string, what: string): void {
+  if (NAME.test(name) && name.length <= NAME_CHARACTERS_MAX) return;
+  throw new Failure('topology.bad_name', 'stop', `"${name}" cannot name ${what}`, {
+    fix: `use 1 to ${NAME_CHARACTERS_MAX} letters, digits, dots, underscores or hyphens: topics are named after it`,
+  });
+}

@@ -1,0 +1,133 @@
+import type { AvroSchema } from '../../../schemas/avro-schema.ts';
+import type { TopicKind } from '../../../schemas/topic.ts';
+
+/**
+ * A topology as plain data: it can be printed, stored, compared and sent. The user's functions live beside it, by
+ * node id. Nodes stand in an order in which every node comes after its inputs.
+ */
+export interface Plan {
+  readonly pipeline: string;
+  readonly nodes: readonly PlanNode[];
+  readonly stores: readonly PlanStore[];
+  readonly repartitions: readonly PlanRepartition[];
+}
+
+/** `left` keeps the left side without a partner, `outer` both sides. */
+export type JoinKind = 'inner' | 'left' | 'outer';
+
+interface NodeBase {
+  /** Unique in the plan: the user's name, or the operator and a running number in Kafka Streams' manner. */
+  readonly id: string;
+  /** Ids of the nodes that feed this one; the position tells an operator which side a record comes from. */
+  readonly inputs: readonly string[];
+  /** Names of the stores that the node reads or writes. */
+  readonly stores: readonly string[];
+}
+
+/** Where a source reads from, or a sink writes to: a topic of the catalogue, without the deployment's prefix. */
+export interface PlanTopic {
+  readonly name: string;
+  readonly kind: TopicKind;
+  readonly partitions: number;
+  readonly key: AvroSchema;
+  readonly value: AvroSchema;
+}
+
+export interface SourceNode extends NodeBase {
+  readonly operator: 'stream-source' | 'table-source' | 'global-source';
+  readonly topic: PlanTopic;
+}
+
+/** Reads what a `repartition-sink` of the same name wrote, in the next sub-topology. */
+export interface RepartitionSourceNode extends NodeBase {
+  readonly operator: 'repartition-source';
+  readonly repartition: string;
+}
+
+export interface RepartitionSinkNode extends NodeBase {
+  readonly operator: 'repartition-sink';
+  readonly repartition: string;
+}
+
+export interface SinkNode extends NodeBase {
+  readonly operator: 'sink';
+  readonly topic: PlanTopic;
+}
+
+/** Operators that need nothing but the user's function. */
+export interface StatelessNode extends NodeBase {
+  readonly operator: 'filter' | 'map-values' | 'table-filter' | 'table-map-values';
+}
+
+/** Gives each record a new key; the repartition that follows moves it to the partition of that key. */
+export interface SelectKeyNode extends NodeBase {
+  readonly operator: 'select-key' | 'table-group-by';
+  readonly key: AvroSchema;
+}
+
+/** Pairs left at time l with right at time r where `l - beforeMs <= r <= l + afterMs`. */
+export interface StreamStreamJoinNode extends NodeBase {
+  readonly operator: 'stream-stream-join';
+  readonly join: JoinKind;
+  readonly beforeMs: number;
+  readonly afterMs: number;
+  readonly graceMs: number;
+}
+
+export interface StreamTableJoinNode extends NodeBase {
+  readonly operator: 'stream-table-join';
+  readonly join: 'inner' | 'left';
+}
+
+/** `global` is the id of the global table's source. */
+export interface StreamGlobalJoinNode extends NodeBase {
+  readonly operator: 'stream-global-join';
+  readonly join: 'inner' | 'left';
+  readonly global: string;
+  readonly key: AvroSchema;
+}
+
+export interface TableTableJoinNode extends NodeBase {
+  readonly operator: 'table-table-join';
+  readonly join: JoinKind;
+}
+
+export interface AggregateNode extends NodeBase {
+  readonly operator: 'stream-aggregate' | 'table-aggregate';
+}
+
+export type PlanNode =
+  | SourceNode
+  | RepartitionSourceNode
+  | RepartitionSinkNode
+  | SinkNode
+  | StatelessNode
+  | SelectKeyNode
+  | StreamStreamJoinNode
+  | StreamTableJoinNode
+  | StreamGlobalJoinNode
+  | TableTableJoinNode
+  | AggregateNode;
+
+export type OperatorKind = PlanNode['operator'];
+
+/** Local state of one operator: one store per task, or one per process for a global table. */
+export interface PlanStore {
+  readonly name: string;
+  readonly kind: 'key-value' | 'window';
+  readonly key: AvroSchema;
+  readonly value: AvroSchema;
+  /** A global table has none: its own topic restores it. */
+  readonly changelog: boolean;
+}
+
+/** An internal topic between two sub-topologies. */
+export interface PlanRepartition {
+  readonly name: string;
+  /** `change` carries a table's old and new value, so that an aggregate can take the old one back. */
+  readonly form: 'record' | 'change';
+  readonly key: AvroSchema;
+  readonly value: AvroSchema;
+  /** Null: as many as the topics it is joined with, else as many as the topics it comes from. */
+  readonly partitions: number | null;
+}

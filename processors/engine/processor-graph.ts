@@ -1,0 +1,112 @@
+import { must } from '../../infra/process/assert.ts';
+import { Failure } from '../../infra/process/failure.ts';
+import type { BodySerdes } from './body-serdes.ts';
+import { createOperator } from './operators/operators.ts';
+import { type Call, type Operator, type OperatorContext, isTable } from './operators/operator.ts';
+import type { NodeFunctions } from './plan/plan-builder.ts';
+import type { PlanNode, PlanStore } from './plan/plan.ts';
+import type { DropReason, StreamRecord } from './record.ts';
+import type { KeyValueStore, StateStore, WindowStore } from './state/store.ts';
+import type { TableView } from './state/table-state.ts';
+
+/** Told of what the operators do. Called for each record: keep it cheap. */
+export interface GraphListener {
+  onEmit(node: PlanNode, record: StreamRecord): void;
+  onDrop(nodeId: string, reason: DropReason): void;
+  onMatch(nodeId: string): void;
+}
+
+/** What the operators of a task are made of. */
+export interface GraphParts {
+  readonly nodes: readonly PlanNode[];
+  readonly stores: readonly PlanStore[];
+  readonly functions: ReadonlyMap<string, NodeFunctions>;
+  readonly state: ReadonlyMap<string, StateStore>;
+  readonly globals: ReadonlyMap<string, TableView>;
+  readonly serdes: BodySerdes;
+  readonly listener: GraphListener;
+}
+
+/** The operators of one task, wired: a record given to a source runs through all of them before the call returns. */
+export class ProcessorGraph {
+  readonly #operators = new Map<string, Operator>();
+
+  constructor(parts: GraphParts) {
+    for (const node of parts.nodes) {
+      const operator = createOperator((own) => this.#contextOf(own, parts), node);
+      this.#operators.set(node.id, operator);
+    }
+  }
+
+  /** @throws Failure `pipeline.function_failed` (stop) that names the node whose function threw */
+  process(sourceId: string, record: StreamRecord): void {
+    must(this.#operators.get(sourceId), `no source ${sourceId} in this task`).process(record, 0);
+  }
+
+  table(nodeId: string): TableView {
+    const operator = must(this.#operators.get(nodeId), `no node ${nodeId} in this task`);
+    if (isTable(operator)) return operator;
+    throw new TypeError(`node ${nodeId} is no table`);
+  }
+
+  #contextOf<N extends PlanNode>(node: N, parts: GraphParts): OperatorContext<N> {
+    const { listener, serdes } = parts;
+    const functions = parts.functions.get(node.id) ?? {};
+    const children = this.#childrenOf(node, parts.nodes);
+    const callIfGiven = (role: string): Call | null => {
+      const call = functions[role];
+      return call === undefined ? null : guarded(node.id, role, call as Call);
+    };
+    return {
+      node,
+      callIfGiven,
+      call: (role) => must(callIfGiven(role), `node ${node.id} has no function ${role}`),
+      forward: (record) => children(record),
+      drop: (reason) => listener.onDrop(node.id, reason),
+      matched: () => listener.onMatch(node.id),
+      emit: (record) => listener.onEmit(node, record),
+      keyValueStore: (name) => must(parts.state.get(name), `no store ${name}`) as KeyValueStore,
+      windowStore: (name) => must(parts.state.get(name), `no store ${name}`) as WindowStore,
+      storeSerdes: (name) => {
+        const store = must(
+          parts.stores.find((candidate) => candidate.name === name),
+          `no store ${name}`,
+        );
+        return { key: serdes(store.key), value: serdes(store.value) };
+      },
+      serde: serdes,
+      table: (nodeId) => parts.globals.get(nodeId) ?? this.table(nodeId),
+    };
+  }
+
+  /** The nodes below, resolved at the first record: they are made after their inputs. */
+  #childrenOf(node: PlanNode, nodes: readonly PlanNode[]): (record: StreamRecord) => void {
+    let targets: { operator: Operator; input: number }[] | null = null;
+    return (record) => {
+      targets ??= nodes.flatMap((child) =>
+        child.inputs.flatMap((id, input) =>
+          id === node.id
+            ? [{ operator: must(this.#operators.get(child.id), `no node ${child.id}`), input }]
+            : [],
+        ),
+      );
+      for (let i = 0; i < targets.length; i++) {
+        const target = targets[i];
+        target?.operator.process(record, target.input);
+      }
+    };
+  }
+}
+
+function guarded(nodeId: string, role: string, call: Call): Call {
+  return (a, b, c) => {
+    try {
+      return call(a, b, c);
+    } catch (error) {
+      throw new Failure('pipeline.function_failed', 'stop', `the ${role} of "${nodeId}" failed`, {
+        cause: error,
+        fix: 'make the function total: it must return for every record that its topics can hold',
+      });
+    }
+  };
+}

@@ -1,0 +1,22 @@
+import { topicName } from '../../../schemas/topic.ts';
+import type { TopicNames } from '../plan/describe.ts';
+
+/** What a pipeline is called in Kafka. */
+export interface ApplicationNames extends TopicNames {
+  /** `<prefix>-<pipeline>`: the consumer group, and the beginning of every internal name. */
+  readonly applicationId: string;
+  readonly changelog: (store: string) => string;
+  /** One per process: two processes with one instance name would fence each other. */
+  transactionalId(instance: string): string;
+}
+
+export function applicationNames(prefix: string, pipeline: string): ApplicationNames {
+  const applicationId = `${prefix}-${pipeline}`;
+  return {
+    applicationId,
+    catalogue: (name) => topicName(prefix, { name }),
+    repartition: (name) => `${applicationId}-${name}-repartition`,
+    changelog: (store) => `${applicationId}-${store}-changelog`,
+    transactionalId: (instance) => `${applicationId}-${instance}`,
+  };
+}

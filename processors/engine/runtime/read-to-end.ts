@@ -1,0 +1,49 @@
+import type { FetchedBatch, Kafka, PartitionOffset, TopicPartition } from '../../../connectors/kafka/port.ts';
+
+/** Longest wait for the next part, milliseconds: the signal is looked at this often. */
+const POLL_MAX_MS = 500;
+
+interface EndReader {
+  readonly kafka: Kafka;
+  readonly partitions: readonly TopicPartition[];
+  readonly signal: AbortSignal;
+  readonly onBatch: (batch: FetchedBatch) => void | Promise<void>;
+  /** Told after each poll how many offsets are still to be read. */
+  readonly onProgress?: (remaining: number) => void;
+}
+
+/**
+ * Reads partitions from their beginning up to the high watermark of this moment, and returns where it stopped, or
+ * null when the signal came first: what has been read is then only a part and must not be worked with. Not
+ * only up to the last stable offset: the offsets of a transaction can be visible before its marker has reached these
+ * partitions, and its records must not be missed.
+ */
+export async function readToEnd(reader: EndReader): Promise<PartitionOffset[] | null> {
+  const { kafka, partitions, signal, onBatch, onProgress } = reader;
+  if (partitions.length === 0) return [];
+  const starts = await kafka.listOffsets(partitions, 'earliest');
+  const ends = await kafka.listOffsets(partitions, 'high-watermark');
+  const idOf = ({ topic, partition }: TopicPartition): string => `${topic} ${partition}`;
+  const positions = new Map(partitions.map((partition, i) => [idOf(partition), starts[i] ?? 0]));
+  const remaining = (): number =>
+    partitions.reduce(
+      (sum, partition, i) => sum + Math.max(0, (ends[i] ?? 0) - (positions.get(idOf(partition)) ?? 0)),
+      0,
+    );
+
+  await using fetcher = kafka.openFetcher();
+  fetcher.assign(partitions.map(({ topic, partition }, i) => ({ topic, partition, offset: starts[i] ?? 0 })));
+  while (remaining() > 0) {
+    if (signal.aborted) return null;
+    for (const batch of await fetcher.poll(POLL_MAX_MS)) {
+      await onBatch(batch);
+      positions.set(idOf(batch), batch.nextOffset);
+    }
+    onProgress?.(remaining());
+  }
+  return partitions.map(({ topic, partition }) => ({
+    topic,
+    partition,
+    offset: positions.get(idOf({ topic, partition })) ?? 0,
+  }));
+}

@@ -1,0 +1,133 @@
+import { backoffMs } from '../../../infra/process/backoff.ts';
+import { describe, orderFor } from '../../../infra/process/failure.ts';
+import { progressTopicName } from '../../../schemas/change-event.ts';
+import type { Topology } from '../topology.ts';
+import { type ApplicationNames, applicationNames } from './application-names.ts';
+import { type Application, type Environment, setUpApplication } from './application.ts';
+import { Committer } from './committer.ts';
+import { GlobalTables } from './global-reader.ts';
+import { PendingOutput } from './pending-output.ts';
+import { waitForSnapshot } from './snapshot-gate.ts';
+import { StreamLoop } from './stream-loop.ts';
+import { TaskAssignment } from './task-assignment.ts';
+import { taskFactory } from './task-factory.ts';
+import { sourceTopics } from './topic-setup.ts';
+
+export interface PipelineOptions {
+  readonly topology: Topology;
+  /** Of the deployment: names of topics and of the application begin with it. */
+  readonly topicPrefix: string;
+  /** Of this process among those that share the work: unique, and the same after a restart. */
+  readonly instance: string;
+  /** Longest time between two commits while records flow, milliseconds. */
+  readonly commitIntervalMs: number;
+  /** Milliseconds of silence after which the group goes on without this process. */
+  readonly sessionTimeoutMs: number;
+  readonly random: () => number;
+  /** Told why the pipeline does not run yet, or null when it runs. */
+  readonly onState: (reason: string | null) => void;
+}
+
+const RESTART_BACKOFF = { initialMs: 200, maxMs: 10_000, attemptsMax: Number.POSITIVE_INFINITY };
+/** A session that lasted this long, milliseconds, shows that the cause of earlier failures is gone. */
+const HEALTHY_SESSION_MS = 30_000;
+
+/**
+ * Runs a pipeline until the signal aborts. An error that orders `retry` or `restart` ends the session: nothing that
+ * was not committed is kept, and a new one starts from the committed offsets and the changelogs.
+ * @throws Failure of any other order
+ */
+export async function runPipeline(
+  environment: Environment,
+  options: PipelineOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const { clock, log } = environment;
+  const names = applicationNames(options.topicPrefix, options.topology.name);
+  for (let attempt = 0; !signal.aborted; attempt++) {
+    const startedAt = clock.now();
+    try {
+      await runSession(environment, options, names, signal);
+    } catch (error) {
+      const order = orderFor(error);
+      if (order !== 'retry' && order !== 'restart') throw error;
+      if (clock.now() - startedAt > HEALTHY_SESSION_MS) attempt = 0;
+      const waitMs = Math.round(backoffMs(RESTART_BACKOFF, attempt, options.random));
+      options.onState('restarting after an error');
+      log.warn(
+        { err: error, attempt, waitMs },
+        `the session ends, the next starts from what is committed: ${describe(error)}`,
+      );
+      await clock.sleep(waitMs, signal);
+    }
+  }
+}
+
+async function runSession(
+  environment: Environment,
+  options: PipelineOptions,
+  names: ApplicationNames,
+  signal: AbortSignal,
+): Promise<void> {
+  const { kafka, log } = environment;
+  const { topology, topicPrefix, onState } = options;
+  const sources = [...sourceTopics(topology.plan, names), progressTopicName(topicPrefix)];
+  onState(`waiting for the topics ${sources.join(', ')}`);
+  await kafka.waitForTopics(sources, signal);
+  if (signal.aborted) return;
+  const application = await setUpApplication(environment, topology, names);
+  onState("waiting for the source's snapshot");
+  await waitForSnapshot(kafka, topicPrefix, log, signal);
+  if (!signal.aborted) await runMember(application, options, signal);
+}
+
+/** Reads, processes and commits as a member of the group. The producer comes first: it ends what an earlier life left open. */
+async function runMember(
+  application: Application,
+  options: PipelineOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const { kafka, names, clock, log, metrics } = application;
+  const { onState, commitIntervalMs, sessionTimeoutMs } = options;
+  await using producer = await kafka.openProducer(names.transactionalId(options.instance));
+  onState('loading the global tables');
+  const globals = new GlobalTables({ ...application, onDrop: metrics.dropped });
+  if (!(await globals.load(kafka, signal))) return;
+  log.info({ entries: globals.entries }, 'global tables loaded');
+
+  await using fetcher = kafka.openFetcher();
+  const pending = new PendingOutput();
+  const committer = new Committer({ producer, pending, clock, log, metrics });
+  const factory = taskFactory(application, globals, pending);
+  const onRestoring = (): void => onState('restoring state');
+  const assignment = new TaskAssignment({
+    application,
+    factory,
+    globals,
+    committer,
+    fetcher,
+    signal,
+    onRestoring,
+  });
+
+  onState('joining the group');
+  await using joined = await kafka.joinGroup({
+    groupId: names.applicationId,
+    topics: factory.inputs.map((inputs) => inputs.map(({ topic }) => topic)),
+    strategy: 'co-partitioned',
+    sessionTimeoutMs,
+    listener: assignment,
+  });
+  const onRunning = (): void => onState(null);
+  await new StreamLoop({
+    application,
+    group: joined,
+    fetcher,
+    assignment,
+    globals,
+    committer,
+    pending,
+    commitIntervalMs,
+    onRunning,
+  }).run(signal);
+}

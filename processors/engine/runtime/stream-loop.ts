@@ -1,0 +1,125 @@
+import type { FetchedBatch, Fetcher, GroupMember } from '../../../connectors/kafka/port.ts';
+import { must } from '../../../infra/process/assert.ts';
+import type { Application } from './application.ts';
+import type { Committer } from './committer.ts';
+import type { GlobalTables } from './global-reader.ts';
+import type { PendingOutput } from './pending-output.ts';
+import type { ReadPosition } from './read-position.ts';
+import type { StreamTask } from './stream-task.ts';
+import type { TaskAssignment } from './task-assignment.ts';
+
+/** Records that one input partition may hold unprocessed before it is paused; it goes on when half are left. */
+const BUFFERED_RECORDS_MAX = 5_000;
+/** Records that a task processes in one go, so that the others, the heartbeats and the commits get their turn. */
+const SLICE_RECORDS_MAX = 1_000;
+/** Bytes of output that ask for a commit before its time. */
+const PENDING_BYTES_MAX = 8 * 1024 * 1024;
+/** Longest wait for records, milliseconds: the signal and the group are looked at this often. */
+const POLL_MAX_MS = 100;
+
+interface LoopParts {
+  readonly application: Application;
+  readonly group: GroupMember;
+  readonly fetcher: Fetcher;
+  readonly assignment: TaskAssignment;
+  readonly globals: GlobalTables;
+  readonly committer: Committer;
+  readonly pending: PendingOutput;
+  readonly commitIntervalMs: number;
+  /** Told when rebalances are through and records flow. */
+  readonly onRunning: () => void;
+}
+
+/** The loop of a process: rebalance, poll, process, commit. */
+export class StreamLoop {
+  readonly #parts: LoopParts;
+  #round = 0;
+
+  constructor(parts: LoopParts) {
+    this.#parts = parts;
+  }
+
+  /** Runs until the signal aborts, then commits what has been processed. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { group, fetcher, onRunning, assignment } = this.#parts;
+    let busy = false;
+    while (!signal.aborted) {
+      await group.checkpoint();
+      assignment.forgetSuspended();
+      if (signal.aborted) break;
+      onRunning();
+      const batches = await fetcher.poll(busy ? 0 : this.#waitMs());
+      this.#round++;
+      for (const batch of batches) await this.#receive(batch);
+      busy = await this.#process();
+      if (this.#commitIsDue(busy)) await assignment.commit();
+    }
+    await assignment.commit();
+  }
+
+  async #receive(batch: FetchedBatch): Promise<void> {
+    const { assignment, globals, fetcher } = this.#parts;
+    if (await globals.receive(batch)) return;
+    const task = assignment.tasks.find(
+      ({ partition, inputs }) =>
+        partition === batch.partition && inputs.some(({ input }) => input.topic === batch.topic),
+    );
+    if (task === undefined) return;
+    await task.receive(batch, this.#round);
+    for (const input of task.inputs) {
+      if (input.paused || input.length < BUFFERED_RECORDS_MAX) continue;
+      input.paused = true;
+      fetcher.pause([input.read.partition]);
+    }
+  }
+
+  /** Gives each task a slice; returns whether there is more to do at once. */
+  async #process(): Promise<boolean> {
+    const unlisted = new Set<ReadPosition>();
+    let busy = this.#processSlices(unlisted);
+    if (unlisted.size === 0) return busy;
+    await this.#list(unlisted);
+    busy = this.#processSlices(new Set()) || busy;
+    return busy;
+  }
+
+  #processSlices(unlisted: Set<ReadPosition>): boolean {
+    let busy = false;
+    for (const task of this.#parts.assignment.tasks) busy = this.#processSlice(task, unlisted) || busy;
+    return busy;
+  }
+
+  #processSlice(task: StreamTask, unlisted: Set<ReadPosition>): boolean {
+    for (let i = 0; i < SLICE_RECORDS_MAX; i++) {
+      const input = task.next(unlisted);
+      if (input === null) return false;
+      task.process(input);
+      if (!input.paused || input.length > BUFFERED_RECORDS_MAX / 2) continue;
+      input.paused = false;
+      this.#parts.fetcher.resume([input.read.partition]);
+    }
+    return true;
+  }
+
+  async #list(unlisted: ReadonlySet<ReadPosition>): Promise<void> {
+    const reads = [...unlisted];
+    const ends = await this.#parts.application.kafka.listOffsets(
+      reads.map((read) => read.partition),
+      'high-watermark',
+    );
+    reads.forEach((read, i) => read.listed(this.#round, must(ends[i], 'a listed partition has an end')));
+  }
+
+  #commitIsDue(busy: boolean): boolean {
+    const { pending, committer, commitIntervalMs, assignment } = this.#parts;
+    if (pending.bytes >= PENDING_BYTES_MAX) return true;
+    if (!busy && pending.records.length > 0) return true;
+    return committer.ageMs >= commitIntervalMs && committer.isPending(assignment.tasks);
+  }
+
+  #waitMs(): number {
+    const { committer, commitIntervalMs, assignment } = this.#parts;
+    if (!committer.isPending(assignment.tasks)) return POLL_MAX_MS;
+    return Math.min(POLL_MAX_MS, Math.max(0, commitIntervalMs - committer.ageMs));
+  }
+}

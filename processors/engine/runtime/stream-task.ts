@@ -1,0 +1,146 @@
+import { must } from '../../../infra/process/assert.ts';
+import { Failure } from '../../../infra/process/failure.ts';
+import type { ConsumerRecord, FetchedBatch, ProducerRecord } from '../../../connectors/kafka/port.ts';
+import type { PlanStore } from '../plan/plan.ts';
+import type { ProcessorGraph } from '../processor-graph.ts';
+import type { DropReason } from '../record.ts';
+import type { StateStore } from '../state/store.ts';
+import type { GlobalTables } from './global-reader.ts';
+import type { BufferedRecord, PartitionBuffer } from './partition-buffer.ts';
+import type { ReadPosition } from './read-position.ts';
+
+/** What a task is made of. `inputs` stand in order of their topics' names. */
+export interface TaskParts {
+  readonly id: string;
+  readonly partition: number;
+  readonly inputs: readonly PartitionBuffer[];
+  readonly storePlans: readonly PlanStore[];
+  readonly stores: ReadonlyMap<string, StateStore>;
+  readonly graph: ProcessorGraph;
+  readonly globals: Pick<GlobalTables, 'areClearFor'>;
+  readonly changelog: (store: string) => string;
+  readonly onDrop: (nodeId: string, reason: DropReason) => void;
+}
+
+/** One partition of one sub-topology at work: inputs, operators, stores. */
+export class StreamTask {
+  readonly id: string;
+  readonly partition: number;
+  readonly inputs: readonly PartitionBuffer[];
+  readonly stores: ReadonlyMap<string, StateStore>;
+  readonly #parts: TaskParts;
+  #processed = 0;
+
+  constructor(parts: TaskParts) {
+    this.id = parts.id;
+    this.partition = parts.partition;
+    this.inputs = parts.inputs;
+    this.stores = parts.stores;
+    this.#parts = parts;
+  }
+
+  /** Takes what was fetched of one of its partitions. Schemas are loaded here, so that processing never waits. */
+  async receive(batch: FetchedBatch, round: number): Promise<void> {
+    const buffer = must(
+      this.inputs.find(({ input }) => input.topic === batch.topic),
+      `task ${this.id} does not read ${batch.topic}`,
+    );
+    await buffer.input.decoder.prepare(batch.records);
+    for (const record of batch.records) {
+      const buffered = this.#admit(buffer, record, round);
+      if (buffered !== null) buffer.push(buffered);
+    }
+    buffer.read.moveTo(batch.nextOffset);
+  }
+
+  /**
+   * The input whose head is next, or null while there is none or an earlier record may still be on its way: every
+   * other input must have something buffered or be clear for it, and so must every global table. Partitions whose
+   * end has to be listed first are added to `unlisted`.
+   */
+  next(unlisted: Set<ReadPosition>): PartitionBuffer | null {
+    const chosen = this.#choose();
+    if (chosen === null) return null;
+    const round = must(chosen.head, 'a chosen input has a head').round;
+    let clear = this.#parts.globals.areClearFor(round, unlisted);
+    for (const { length, read } of this.inputs) {
+      if (length > 0 || read.isClearFor(round)) continue;
+      clear = false;
+      if (read.needsListing(round)) unlisted.add(read);
+    }
+    return clear ? chosen : null;
+  }
+
+  /** Runs an input's head through the operators. @throws Failure that names the record's place */
+  process(input: PartitionBuffer): void {
+    const head = must(input.head, 'an input without a head has nothing to process');
+    try {
+      for (let i = 0; i < head.records.length; i++) {
+        const sourced = head.records[i];
+        if (sourced !== undefined) this.#parts.graph.process(sourced.sourceId, sourced.record);
+      }
+    } catch (error) {
+      const place = `${input.input.topic}[${this.partition}] offset ${head.offset}`;
+      throw new Failure('engine.record_failed', 'stop', `task ${this.id} failed at the record ${place}`, {
+        cause: error,
+      });
+    }
+    input.shift();
+    this.#processed++;
+  }
+
+  /** Records processed since the last call. */
+  takeProcessed(): number {
+    const processed = this.#processed;
+    this.#processed = 0;
+    return processed;
+  }
+
+  /** The staged writes of all its stores, as records of their changelogs. `timestamp` is that of the transaction. */
+  *changes(timestamp: number): Iterable<ProducerRecord> {
+    for (const { name, changelog } of this.#parts.storePlans) {
+      const store = this.stores.get(name);
+      if (!changelog || store === undefined || store.stagedEntries === 0) continue;
+      const topic = this.#parts.changelog(name);
+      for (const { key, value } of store.staged())
+        yield { topic, partition: this.partition, timestamp, key, value };
+    }
+  }
+
+  commitStores(): void {
+    for (const store of this.stores.values()) store.commit();
+  }
+
+  #admit(buffer: PartitionBuffer, record: ConsumerRecord, round: number): BufferedRecord | null {
+    const records = buffer.input.admit(record, this.#parts.onDrop);
+    const first = records[0]?.record;
+    if (first === undefined) return null;
+    const { time, commitTime } = first;
+    return {
+      offset: record.offset,
+      round,
+      time: buffer.input.isTable ? commitTime : time,
+      commitTime,
+      records,
+    };
+  }
+
+  /**
+   * Event streams in order of event time, tables in order of commit. A table's change goes before an event that was
+   * committed after it, or with it: event times of the one and commit times of the other cannot be compared. Ties go
+   * by topic; a task reads one partition of each, in order of offset.
+   */
+  #choose(): PartitionBuffer | null {
+    let stream: PartitionBuffer | null = null;
+    let table: PartitionBuffer | null = null;
+    for (const input of this.inputs) {
+      const { head } = input;
+      if (head === null) continue;
+      if (input.input.isTable) {
+        if (table === null || head.time < (table.head?.time ?? 0)) table = input;
+      } else if (stream === null || head.time < (stream.head?.time ?? 0)) stream = input;
+    }
+    if (stream === null || table === null) return stream ?? table;
+    return (table.head?.commitTime ?? 0) <= (stream.head?.commitTime ?? 0) ? table : stream;
+  }
+}

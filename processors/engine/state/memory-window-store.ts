@@ -1,0 +1,179 @@
+import type { StoreChange, WindowEntry, WindowStore } from './store.ts';
+import { TIME_BYTES, readTime, writeTime } from './time-bytes.ts';
+import { CLOCK_KEY, parseWindowKey, windowKey } from './window-key.ts';
+
+interface Slot extends WindowEntry {
+  /** Removed entries stay in the log until a commit clears them away, so that a rollback finds them. */
+  live: boolean;
+}
+
+/** The log is cleared of removed entries when more than this many of them, and more than half of it, are dead. */
+const DEAD_ENTRIES_MAX = 1024;
+const SEQ_COUNT = 2 ** 32;
+
+/** A window store in memory: a log in order of time, and for each key its own entries in the same order. */
+export class MemoryWindowStore implements WindowStore {
+  readonly name: string;
+  #log: Slot[] = [];
+  /** Everything in the log before this place is dead. */
+  #head = 0;
+  #live = 0;
+  #nextSeq = 0;
+  readonly #byKey = new Map<string, Slot[]>();
+  /** Entries written since the last commit, and whether they were there before it. */
+  readonly #undo = new Map<Slot, boolean>();
+  #streamTime = Number.NEGATIVE_INFINITY;
+  #committedStreamTime = Number.NEGATIVE_INFINITY;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  get entries(): number {
+    return this.#live;
+  }
+
+  get stagedEntries(): number {
+    return this.#undo.size + (this.#streamTime === this.#committedStreamTime ? 0 : 1);
+  }
+
+  get streamTime(): number {
+    return this.#streamTime;
+  }
+
+  advance(time: number): void {
+    if (time > this.#streamTime) this.#streamTime = time;
+  }
+
+  put(key: Buffer, time: number, value: Buffer, seq = this.#nextSeq): number {
+    const slot = { key: Buffer.from(key), time, seq, value, live: true };
+    this.#undo.set(slot, false);
+    this.#insert(slot);
+    return seq;
+  }
+
+  get(key: Buffer, time: number, seq: number): WindowEntry | null {
+    return this.#find(key, time, seq);
+  }
+
+  remove(key: Buffer, time: number, seq: number): void {
+    const slot = this.#find(key, time, seq);
+    if (slot !== null) this.#kill(slot);
+  }
+
+  fetch(key: Buffer, from: number, to: number): readonly WindowEntry[] {
+    const slots = this.#byKey.get(text(key));
+    if (slots === undefined) return [];
+    return slots.slice(lowerBound(slots, from, 0), lowerBound(slots, to, SEQ_COUNT));
+  }
+
+  oldest(): WindowEntry | null {
+    while (this.#head < this.#log.length) {
+      const slot = this.#log[this.#head];
+      if (slot?.live) return slot;
+      this.#head++;
+    }
+    return null;
+  }
+
+  expire(before: number): void {
+    for (let slot = this.oldest(); slot !== null && slot.time < before; slot = this.oldest())
+      this.#kill(slot as Slot);
+  }
+
+  *staged(): Iterable<StoreChange> {
+    for (const [slot, wasThere] of this.#undo) {
+      if (slot.live === wasThere) continue;
+      yield { key: windowKey(slot.key, slot.time, slot.seq), value: slot.live ? slot.value : null };
+    }
+    if (this.#streamTime === this.#committedStreamTime) return;
+    const value = Buffer.allocUnsafe(TIME_BYTES);
+    writeTime(value, this.#streamTime, 0);
+    yield { key: CLOCK_KEY, value };
+  }
+
+  commit(): void {
+    this.#undo.clear();
+    this.#committedStreamTime = this.#streamTime;
+    const dead = this.#log.length - this.#live;
+    if (dead < DEAD_ENTRIES_MAX || dead < this.#live) return;
+    this.#log = this.#log.filter((slot) => slot.live);
+    this.#head = 0;
+  }
+
+  rollback(): void {
+    for (const [slot, wasThere] of this.#undo) {
+      if (slot.live && !wasThere) this.#unlink(slot);
+      else if (!slot.live && wasThere) this.#link(slot);
+    }
+    this.#undo.clear();
+    this.#streamTime = this.#committedStreamTime;
+    this.#head = 0;
+  }
+
+  restore(key: Buffer, value: Buffer | null): void {
+    const parts = parseWindowKey(key);
+    if (parts === null) {
+      if (value !== null) this.#streamTime = this.#committedStreamTime = readTime(value, 0);
+      return;
+    }
+    const known = this.#find(parts.key, parts.time, parts.seq);
+    if (known !== null) this.#unlink(known);
+    if (value !== null) this.#insert({ ...parts, value: Buffer.from(value), live: true });
+  }
+
+  #insert(slot: Slot): void {
+    const at = lowerBound(this.#log, slot.time, slot.seq);
+    this.#log.splice(at, 0, slot);
+    if (at < this.#head) this.#head = at;
+    if (slot.seq >= this.#nextSeq) this.#nextSeq = (slot.seq + 1) % SEQ_COUNT;
+    slot.live = false;
+    this.#link(slot);
+  }
+
+  #kill(slot: Slot): void {
+    if (!this.#undo.has(slot)) this.#undo.set(slot, true);
+    this.#unlink(slot);
+  }
+
+  #link(slot: Slot): void {
+    const key = text(slot.key);
+    const slots = this.#byKey.get(key);
+    if (slots === undefined) this.#byKey.set(key, [slot]);
+    else slots.splice(lowerBound(slots, slot.time, slot.seq), 0, slot);
+    slot.live = true;
+    this.#live++;
+  }
+
+  #unlink(slot: Slot): void {
+    const key = text(slot.key);
+    const slots = this.#byKey.get(key) ?? [];
+    if (slots.length === 1) this.#byKey.delete(key);
+    else slots.splice(slots.indexOf(slot), 1);
+    slot.live = false;
+    this.#live--;
+  }
+
+  #find(key: Buffer, time: number, seq: number): Slot | null {
+    const slots = this.#byKey.get(text(key));
+    const slot = slots?.[lowerBound(slots, time, seq)];
+    return slot !== undefined && slot.time === time && slot.seq === seq ? slot : null;
+  }
+}
+
+/** First place whose entry is not before `(time, seq)`. New entries mostly come last, so look there first. */
+function lowerBound(slots: readonly Slot[], time: number, seq: number): number {
+  const last = slots[slots.length - 1];
+  if (last === undefined || last.time < time || (last.time === time && last.seq < seq)) return slots.length;
+  let low = 0;
+  let high = slots.length - 1;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const slot = slots[middle] as Slot;
+    if (slot.time < time || (slot.time === time && slot.seq < seq)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+const text = (key: Buffer): string => key.toString('latin1');

@@ -1,0 +1,65 @@
+import type { KeyValueStore } from './store.ts';
+import { TIME_BYTES, readTime, writeTime } from './time-bytes.ts';
+
+/** Bytes in front of a stored value: its event time and its commit time. */
+const HEAD_BYTES = 2 * TIME_BYTES;
+
+/** A value with the times it came with. */
+export interface TableRow {
+  readonly value: unknown;
+  readonly time: number;
+  readonly commitTime: number;
+}
+
+/** Encodes values of one schema as Avro bodies, and back. */
+export interface BodySerde {
+  encodeBody(value: unknown): Buffer;
+  decodeBody(body: Buffer): unknown;
+}
+
+/** What a table looks like to those who join it. */
+export interface TableView {
+  /** The newest row of a key, null when there is none. */
+  get(keyBody: Buffer, key: unknown): TableRow | null;
+}
+
+/** Typed rows over a store of bytes. */
+export class TableState implements TableView {
+  readonly #store: KeyValueStore;
+  readonly #serde: BodySerde;
+
+  constructor(store: KeyValueStore, serde: BodySerde) {
+    this.#store = store;
+    this.#serde = serde;
+  }
+
+  get(keyBody: Buffer): TableRow | null {
+    const bytes = this.#store.get(keyBody);
+    return bytes === null ? null : decodeRow(bytes, this.#serde);
+  }
+
+  put(keyBody: Buffer, value: unknown, time: number, commitTime: number): void {
+    this.#store.put(keyBody, encodeRow(this.#serde.encodeBody(value), time, commitTime));
+  }
+
+  delete(keyBody: Buffer): void {
+    this.#store.delete(keyBody);
+  }
+}
+
+/** Event time, commit time, then the Avro body. */
+export function encodeRow(body: Buffer, time: number, commitTime: number): Buffer {
+  const bytes = Buffer.allocUnsafe(HEAD_BYTES + body.length);
+  writeTime(bytes, time, 0);
+  writeTime(bytes, commitTime, TIME_BYTES);
+  bytes.set(body, HEAD_BYTES);
+  return bytes;
+}
+
+export function decodeRow(bytes: Buffer, serde: BodySerde): TableRow {
+  return {
+    value: serde.decodeBody(bytes.subarray(HEAD_BYTES)),
+    time: readTime(bytes, 0),
+    commitTime: readTime(bytes, TIME_BYTES),
+  };
+}

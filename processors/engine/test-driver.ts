@@ -1,0 +1,257 @@
+import { must } from '../../infra/process/assert.ts';
+import { Failure } from '../../infra/process/failure.ts';
+import type { SchemaRegistry } from '../../schemas/serde/schema-registry.ts';
+import type { Topic } from '../../schemas/topic.ts';
+import { type BodySerdes, bodySerdes, changeSchema } from './body-serdes.ts';
+import { type Duration, durationMs } from './duration.ts';
+import { globalTables } from './global-tables.ts';
+import type { Call } from './operators/operator.ts';
+import type { PlanNode, PlanRepartition, PlanStore, PlanTopic, SourceNode } from './plan/plan.ts';
+import { type SubTopology, subTopologies } from './plan/sub-topology.ts';
+import { ProcessorGraph } from './processor-graph.ts';
+import type { DropReason, StreamRecord } from './record.ts';
+import { repartitionRecord, sourceRecord } from './source-record.ts';
+import { openStores } from './state/open-stores.ts';
+import type { KeyValueStore, StateStore } from './state/store.ts';
+import { type TableRow, decodeRow } from './state/table-state.ts';
+import type { Topology } from './topology.ts';
+
+/** A record of a result topic. `timestamp` is the event time that the operators gave it. */
+export interface DriverRecord<K, V> {
+  readonly key: K | null;
+  readonly value: V | null;
+  readonly timestamp: number;
+}
+
+/** A dropped record, by the node that dropped it. */
+export interface DriverDrop {
+  readonly node: string;
+  readonly reason: DropReason;
+}
+
+/**
+ * Runs a topology in this process with one partition and no broker: the same operators, stores and Avro round trip as
+ * in production, one record at a time, on a clock of its own.
+ */
+export interface TestDriver {
+  /**
+   * Gives one record to a topic and lets it run through everything that it causes. `timestamp` is the Kafka
+   * timestamp (default: the driver's clock), and the event time where the source takes it from nowhere else.
+   */
+  pipe<K, V>(
+    topic: Topic<K, V>,
+    key: K | null,
+    value: V | null,
+    options?: { readonly timestamp?: number },
+  ): void;
+  /** Moves the driver's clock, which stamps the records that come without a timestamp. It starts at 0. */
+  advance(by: Duration): void;
+  /** Takes what has come out on a topic since the last call. */
+  read<K, V>(topic: Topic<K, V>): DriverRecord<K, V>[];
+  /** The rows of a table or an aggregate by the name of its store (a table's is its topic's name), in order of key bytes. */
+  rows(store: string): readonly { readonly key: unknown; readonly row: TableRow }[];
+  /** Number of entries of any store, windows included. */
+  entries(store: string): number;
+  /** Goes on as another process would after a crash: with what the changelogs hold, and nothing else. */
+  restart(): void;
+  /** Takes what has been dropped since the last call. */
+  dropped(): DriverDrop[];
+}
+
+export function testDriver(topology: Topology): TestDriver {
+  return new Driver(topology);
+}
+
+/** Bodies need no registry: whoever asks for one here has framed a message. */
+const noRegistry: SchemaRegistry = {
+  register: () => Promise.reject(new TypeError('the test driver registers no schema')),
+  schemaById: () => Promise.reject(new TypeError('the test driver looks up no schema')),
+  latest: () => Promise.reject(new TypeError('the test driver looks up no schema')),
+};
+
+interface Emitted {
+  readonly node: PlanNode;
+  readonly record: StreamRecord;
+}
+
+class Driver implements TestDriver {
+  readonly #topology: Topology;
+  readonly #serdes: BodySerdes = bodySerdes(noRegistry);
+  /** What the changelogs hold after compaction, by store and by key as latin1. */
+  readonly #changelogs = new Map<string, Map<string, Buffer>>();
+  readonly #graphs = new Map<string, ProcessorGraph>();
+  #state: ReadonlyMap<string, StateStore> = new Map();
+  readonly #emitted: Emitted[] = [];
+  readonly #results = new Map<string, DriverRecord<unknown, unknown>[]>();
+  #drops: DriverDrop[] = [];
+  #now = 0;
+
+  constructor(topology: Topology) {
+    this.#topology = topology;
+    this.#start();
+  }
+
+  restart(): void {
+    this.#start();
+  }
+
+  #start(): void {
+    const { plan, functions } = this.#topology;
+    this.#state = openStores(plan.stores);
+    for (const [name, changelog] of this.#changelogs)
+      for (const [key, value] of changelog) this.#state.get(name)?.restore(Buffer.from(key, 'latin1'), value);
+    const listener = {
+      onEmit: (node: PlanNode, record: StreamRecord) => void this.#emitted.push({ node, record }),
+      onDrop: (node: string, reason: DropReason) => void this.#drops.push({ node, reason }),
+      onMatch: () => undefined,
+    };
+    const shared = { functions, listener, state: this.#state, stores: plan.stores, serdes: this.#serdes };
+    const globals = globalTables(plan, shared);
+    for (const [id, { graph }] of globals) this.#graphs.set(id, graph);
+    const views = new Map([...globals].map(([id, { view }]) => [id, view]));
+    for (const part of subTopologies(plan))
+      this.#open(part, new ProcessorGraph({ ...shared, nodes: part.nodes, globals: views }));
+  }
+
+  pipe<K, V>(topic: Topic<K, V>, key: K | null, value: V | null, options: { timestamp?: number } = {}): void {
+    const sources = this.#topology.plan.nodes.filter(
+      (node): node is SourceNode =>
+        'topic' in node && node.operator !== 'sink' && node.topic.name === topic.name,
+    );
+    if (sources.length === 0)
+      throw new Failure(
+        'driver.unknown_topic',
+        'stop',
+        `topology ${this.#topology.name} does not read ${topic.name}`,
+      );
+    for (const source of sources) this.#admit(source, key, value, options.timestamp ?? this.#now);
+    this.#settle();
+  }
+
+  advance(by: Duration): void {
+    this.#now += durationMs(by);
+  }
+
+  read<K, V>(topic: Topic<K, V>): DriverRecord<K, V>[] {
+    const records = this.#results.get(topic.name) ?? [];
+    this.#results.delete(topic.name);
+    return records as DriverRecord<K, V>[];
+  }
+
+  rows(name: string): readonly { readonly key: unknown; readonly row: TableRow }[] {
+    const plan = this.#storePlan(name);
+    const store = this.#state.get(name) as KeyValueStore;
+    return [...store.range(null, null)].map(({ key, value }) => ({
+      key: this.#serdes(plan.key).decodeBody(key),
+      row: decodeRow(value, this.#serdes(plan.value)),
+    }));
+  }
+
+  entries(name: string): number {
+    this.#storePlan(name);
+    return this.#state.get(name)?.entries ?? 0;
+  }
+
+  dropped(): DriverDrop[] {
+    const drops = this.#drops;
+    this.#drops = [];
+    return drops;
+  }
+
+  #open(part: SubTopology, graph: ProcessorGraph): void {
+    for (const node of part.nodes) this.#graphs.set(node.id, graph);
+  }
+
+  #admit(source: SourceNode, key: unknown, value: unknown, timestamp: number): void {
+    const keyBody = key === null ? null : this.#serdes(source.topic.key).encodeBody(key);
+    const valueSerde = this.#serdes(source.topic.value);
+    const message = {
+      key: keyBody === null ? null : this.#serdes(source.topic.key).decodeBody(keyBody),
+      keyBody,
+      value: value === null ? null : valueSerde.decodeBody(valueSerde.encodeBody(value)),
+      timestamp,
+    };
+    const time = (this.#topology.functions.get(source.id)?.['time'] as Call | undefined) ?? null;
+    const record = sourceRecord(source, time, message);
+    if (typeof record === 'string') this.#drops.push({ node: source.id, reason: record });
+    else this.#graph(source.id).process(source.id, record);
+  }
+
+  /** Carries records through the internal topics until nothing moves, then commits as the runtime would. */
+  #settle(): void {
+    for (let next = this.#emitted.shift(); next !== undefined; next = this.#emitted.shift()) {
+      const { node, record } = next;
+      if (node.operator === 'sink') this.#collect(node.topic, record);
+      else if (node.operator === 'repartition-sink') this.#repartition(node.repartition, record);
+    }
+    for (const store of this.#state.values()) this.#commit(store);
+  }
+
+  #commit(store: StateStore): void {
+    const changelog = this.#changelogs.get(store.name) ?? new Map<string, Buffer>();
+    for (const { key, value } of store.staged()) {
+      const id = key.toString('latin1');
+      if (value === null) changelog.delete(id);
+      else changelog.set(id, value);
+    }
+    this.#changelogs.set(store.name, changelog);
+    store.commit();
+  }
+
+  #collect(topic: PlanTopic, record: StreamRecord): void {
+    const round = (schema: PlanTopic['key'], value: unknown): unknown => {
+      const serde = this.#serdes(schema);
+      return value === null ? null : serde.decodeBody(serde.encodeBody(value));
+    };
+    const records = this.#results.get(topic.name) ?? [];
+    records.push({
+      key: round(topic.key, record.key),
+      value: round(topic.value, record.value),
+      timestamp: record.time,
+    });
+    this.#results.set(topic.name, records);
+  }
+
+  #repartition(name: string, record: StreamRecord): void {
+    const topic = must(
+      this.#topology.plan.repartitions.find((candidate) => candidate.name === name),
+      `no repartition ${name}`,
+    );
+    const source = must(
+      this.#topology.plan.nodes.find(
+        (node) => node.operator === 'repartition-source' && node.repartition === name,
+      ),
+      `nobody reads repartition ${name}`,
+    );
+    const message = {
+      key: record.key,
+      keyBody: record.keyBody,
+      value: this.#throughTopic(topic, record),
+      timestamp: record.commitTime,
+    };
+    this.#graph(source.id).process(source.id, repartitionRecord(topic.form, message, record.time));
+  }
+
+  #throughTopic(topic: PlanRepartition, record: StreamRecord): unknown {
+    const change = topic.form === 'change';
+    const serde = this.#serdes(change ? changeSchema(topic.value) : topic.value);
+    return serde.decodeBody(serde.encodeBody(change ? [record.oldValue, record.value] : record.value));
+  }
+
+  #graph(nodeId: string): ProcessorGraph {
+    return must(this.#graphs.get(nodeId), `no task runs ${nodeId}`);
+  }
+
+  #storePlan(name: string): PlanStore {
+    const plan = this.#topology.plan.stores.find((store) => store.name === name);
+    if (plan !== undefined) return plan;
+    throw new Failure(
+      'driver.unknown_store',
+      'stop',
+      `topology ${this.#topology.name} has no store "${name}"`,
+      {
+        fix: `its stores are: ${this.#topology.plan.stores.map((store) => store.name).join(', ')}`,
+      },
+    );
+  }
+}

@@ -1,0 +1,177 @@
+import { expect, test } from 'vitest';
+import type { ConsumerRecord, FetchedBatch } from '../../../../connectors/kafka/port.ts';
+import type { PlanNode } from '../../../../processors/engine/plan/plan.ts';
+import { ProcessorGraph } from '../../../../processors/engine/processor-graph.ts';
+import type { StreamRecord } from '../../../../processors/engine/record.ts';
+import type { InputTopic } from '../../../../processors/engine/runtime/input-topics.ts';
+import { PartitionBuffer } from '../../../../processors/engine/runtime/partition-buffer.ts';
+import type { ReadPosition } from '../../../../processors/engine/runtime/read-position.ts';
+import { StreamTask } from '../../../../processors/engine/runtime/stream-task.ts';
+
+interface Raw {
+  readonly offset: number;
+  readonly time: number;
+  readonly committed?: number;
+}
+
+/** An input whose records carry their event time as key and nothing else. */
+function input(topic: string, isTable: boolean): InputTopic {
+  const decode = (raw: ConsumerRecord) => ({
+    key: null,
+    keyBody: null,
+    value: raw.offset,
+    timestamp: raw.timestamp,
+  });
+  return {
+    topic,
+    isTable,
+    decoder: { prepare: () => Promise.resolve(), decode },
+    admit: (raw) => {
+      const record = {
+        ...decode(raw),
+        oldValue: null,
+        time: Number(raw.key?.toString()),
+        commitTime: raw.timestamp,
+      };
+      return [{ sourceId: topic, record }];
+    },
+  };
+}
+
+function batch(
+  topic: string,
+  raws: readonly Raw[],
+  nextOffset = (raws.at(-1)?.offset ?? -1) + 1,
+): FetchedBatch {
+  const place = { topic, partition: 0 };
+  const records = raws.map(({ offset, time, committed = time }) => ({
+    ...place,
+    offset,
+    timestamp: committed,
+    key: Buffer.from(String(time)),
+    value: null,
+    headers: [],
+  }));
+  return { ...place, records, nextOffset, lastStableOffset: nextOffset };
+}
+
+function taskOver(inputs: readonly InputTopic[], globalsAreClear: () => boolean = () => true) {
+  const seen: string[] = [];
+  const nodes: PlanNode[] = inputs.flatMap(({ topic }) => [
+    { id: topic, operator: 'repartition-source', inputs: [], stores: [], repartition: topic },
+    { id: `${topic}-sink`, operator: 'repartition-sink', inputs: [topic], stores: [], repartition: topic },
+  ]);
+  const listener = {
+    onEmit: (node: PlanNode, record: StreamRecord) => void seen.push(`${node.inputs[0]}@${record.time}`),
+    onDrop: () => undefined,
+    onMatch: () => undefined,
+  };
+  const nothing = { stores: [], functions: new Map(), state: new Map(), globals: new Map() };
+  const serdes = (): never => {
+    throw new TypeError('no serde is needed');
+  };
+  const graph = new ProcessorGraph({ ...nothing, nodes, serdes, listener });
+  const task = new StreamTask({
+    id: '0_0',
+    partition: 0,
+    inputs: inputs.map((each) => new PartitionBuffer(each, 0, 0, null)),
+    storePlans: [],
+    stores: new Map(),
+    graph,
+    globals: { areClearFor: globalsAreClear },
+    changelog: (store) => store,
+    onDrop: () => undefined,
+  });
+  const run = (): { seen: string[]; unlisted: ReadPosition[] } => {
+    const unlisted = new Set<ReadPosition>();
+    for (let next = task.next(unlisted); next !== null; next = task.next(unlisted)) task.process(next);
+    return { seen: seen.splice(0), unlisted: [...unlisted] };
+  };
+  return { task, run };
+}
+
+test('streams go in order of event time, ties by topic', async () => {
+  const { task, run } = taskOver([input('a', false), input('b', false)]);
+  await task.receive(
+    batch('a', [
+      { offset: 0, time: 5 },
+      { offset: 1, time: 3 },
+      { offset: 2, time: 9 },
+    ]),
+    1,
+  );
+  await task.receive(
+    batch('b', [
+      { offset: 0, time: 4 },
+      { offset: 1, time: 9 },
+      { offset: 2, time: 10 },
+    ]),
+    1,
+  );
+  for (const each of task.inputs) each.read.listed(1, each.read.position);
+  expect(run().seen).toEqual(['b@4', 'a@5', 'a@3', 'a@9', 'b@9', 'b@10']);
+});
+
+test('a change of a table goes before an event that was committed after it, whatever the event times', async () => {
+  const { task, run } = taskOver([input('events', false), input('rows', true)]);
+  await task.receive(
+    batch('events', [
+      { offset: 0, time: 1, committed: 100 },
+      { offset: 1, time: 2, committed: 300 },
+    ]),
+    1,
+  );
+  await task.receive(
+    batch('rows', [
+      { offset: 0, time: 100 },
+      { offset: 1, time: 200 },
+      { offset: 2, time: 400 },
+    ]),
+    1,
+  );
+  for (const each of task.inputs) each.read.listed(1, each.read.position);
+  expect(run().seen).toEqual(['rows@100', 'events@1', 'rows@200', 'events@2', 'rows@400']);
+});
+
+test('an event waits until every other input has been read to an end that was listed after it came', async () => {
+  const { task, run } = taskOver([input('events', false), input('rows', true)]);
+  await task.receive(batch('events', [{ offset: 0, time: 50 }]), 7);
+  const { seen, unlisted } = run();
+  expect(seen).toEqual([]);
+  expect(unlisted.map(({ partition }) => partition.topic)).toEqual(['rows']);
+  unlisted[0]?.listed(7, 2);
+  expect(run()).toEqual({ seen: [], unlisted: [] });
+  await task.receive(batch('rows', [{ offset: 0, time: 40 }]), 8);
+  expect(run().seen).toEqual(['rows@40']);
+  await task.receive(batch('rows', [], 2), 9);
+  expect(run().seen).toEqual(['events@50']);
+});
+
+test('an event waits for the global tables', async () => {
+  let clear = false;
+  const { task, run } = taskOver([input('events', false)], () => clear);
+  await task.receive(batch('events', [{ offset: 0, time: 1 }]), 1);
+  expect(run().seen).toEqual([]);
+  clear = true;
+  expect(run().seen).toEqual(['events@1']);
+});
+
+test('what is processed is the first offset that is not, or the end of what was read', async () => {
+  const { task, run } = taskOver([input('events', false), input('more', false)]);
+  await task.receive(
+    batch(
+      'events',
+      [
+        { offset: 3, time: 1 },
+        { offset: 8, time: 2 },
+      ],
+      12,
+    ),
+    1,
+  );
+  expect(task.inputs[0]?.processed).toBe(3);
+  task.inputs[1]?.read.listed(1, 0);
+  run();
+  expect(task.inputs[0]?.processed).toBe(12);
+  expect(task.takeProcessed()).toBe(2);
+});

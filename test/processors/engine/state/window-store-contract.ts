@@ -1,0 +1,133 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { WindowEntry, WindowStore } from '../../../../processors/engine/state/store.ts';
+
+const key = fc.constantFrom('', 'a', 'b').map((text) => Buffer.from(text));
+const time = fc.integer({ min: -5, max: 20 });
+
+type Step =
+  | { readonly kind: 'put'; readonly key: Buffer; readonly time: number }
+  | { readonly kind: 'remove'; readonly pick: number }
+  | { readonly kind: 'expire' | 'advance'; readonly time: number }
+  | { readonly kind: 'commit' | 'rollback' | 'reopen' };
+
+const steps = fc.array(
+  fc.oneof(
+    { weight: 8, arbitrary: fc.record({ kind: fc.constant('put' as const), key, time }) },
+    { weight: 3, arbitrary: fc.record({ kind: fc.constant('remove' as const), pick: fc.nat() }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({ kind: fc.constantFrom('expire' as const, 'advance' as const), time }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        kind: fc.constantFrom('commit' as const, 'rollback' as const, 'reopen' as const),
+      }),
+    },
+  ),
+  { maxLength: 80, size: 'max' },
+) satisfies fc.Arbitrary<Step[]>;
+
+interface Model {
+  entries: WindowEntry[];
+  streamTime: number;
+}
+
+/** What every window store promises, checked against a sorted list. */
+export function windowStoreContract(name: string, open: () => WindowStore): void {
+  describe(`a ${name} window store`, () => {
+    test('is a list in order of time whose staged writes can be taken back and whose changelog rebuilds it', () => {
+      fc.assert(
+        fc.property(steps, (all) => compareWithList(open, all)),
+        { numRuns: 300 },
+      );
+    });
+
+    test('equal keys and times stay apart, in order of arrival', () => {
+      const store = open();
+      const own = Buffer.from('k');
+      for (const value of ['1', '2', '3']) store.put(own, 5, Buffer.from(value));
+      expect(store.fetch(own, 5, 5).map((entry) => entry.value.toString())).toEqual(['1', '2', '3']);
+    });
+
+    test('an entry that came and went within one commit never reaches the changelog', () => {
+      const store = open();
+      store.put(Buffer.from('k'), 1, Buffer.from('v'));
+      store.expire(2);
+      expect([...store.staged()]).toEqual([]);
+    });
+
+    test('a clock that only moved is kept as well', () => {
+      const store = open();
+      store.advance(1_700_000_000_000);
+      const changes = [...store.staged()];
+      const other = open();
+      for (const change of changes) other.restore(change.key, change.value);
+      expect(other.streamTime).toBe(1_700_000_000_000);
+    });
+  });
+}
+
+function compareWithList(open: () => WindowStore, all: readonly Step[]): void {
+  let store = open();
+  let model: Model = { entries: [], streamTime: Number.NEGATIVE_INFINITY };
+  let committed: Model = copy(model);
+  const changelog = new Map<string, Buffer | null>();
+  for (const step of all) {
+    if (step.kind === 'put') put(store, model, step.key, step.time);
+    else if (step.kind === 'remove') remove(store, model, step.pick);
+    else if (step.kind === 'expire') {
+      store.expire(step.time);
+      model.entries = model.entries.filter((entry) => entry.time >= step.time);
+    } else if (step.kind === 'advance') {
+      store.advance(step.time);
+      model.streamTime = Math.max(model.streamTime, step.time);
+    } else if (step.kind === 'commit') {
+      for (const change of store.staged()) changelog.set(change.key.toString('latin1'), change.value);
+      store.commit();
+      committed = copy(model);
+    } else {
+      if (step.kind === 'rollback') store.rollback();
+      else {
+        store = open();
+        for (const [id, value] of changelog) store.restore(Buffer.from(id, 'latin1'), value);
+        store.commit();
+      }
+      model = copy(committed);
+    }
+    compare(store, model);
+  }
+}
+
+function put(store: WindowStore, model: Model, own: Buffer, at: number): void {
+  const value = Buffer.from(String(model.entries.length));
+  const seq = store.put(own, at, value);
+  model.entries.push({ key: own, time: at, seq, value });
+  model.entries.sort((a, b) => a.time - b.time || a.seq - b.seq);
+}
+
+function remove(store: WindowStore, model: Model, pick: number): void {
+  const entry = model.entries[pick % Math.max(1, model.entries.length)];
+  if (entry === undefined) return;
+  store.remove(entry.key, entry.time, entry.seq);
+  model.entries = model.entries.filter((other) => other !== entry);
+}
+
+function compare(store: WindowStore, model: Model): void {
+  expect(store.entries).toBe(model.entries.length);
+  expect(store.streamTime).toBe(model.streamTime);
+  expect(store.oldest()).toEqual(
+    model.entries[0] === undefined ? null : expect.objectContaining(model.entries[0]),
+  );
+  for (const own of ['', 'a', 'b'].map((text) => Buffer.from(text))) {
+    const wanted = model.entries.filter(
+      (entry) => entry.key.equals(own) && entry.time >= 0 && entry.time <= 10,
+    );
+    expect(store.fetch(own, 0, 10).map(({ time: at, seq }) => [at, seq])).toEqual(
+      wanted.map(({ time: at, seq }) => [at, seq]),
+    );
+  }
+}
+
+const copy = (model: Model): Model => ({ entries: [...model.entries], streamTime: model.streamTime });
