@@ -13,6 +13,9 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: [...SERVER_TESTS, ...CONTAINER_TESTS],
+          maxWorkers: 2,
+          // Pure code keeps nothing between files; loading the modules once is most of the speed.
+          isolate: false,
         },
       },
       {

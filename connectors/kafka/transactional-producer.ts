@@ -129,6 +129,7 @@ class Producer implements TransactionalProducer {
     this.#assertOpen('sendOffsets');
     const { cluster, connections, transactionalId } = this.#options;
     if (offsets.length === 0) return;
+    if (group.generationId < 0 || group.memberId === '') throw notAMember(group);
     return this.#step(async () => {
       if (!this.#groups.has(group.groupId)) {
         this.#groups.add(group.groupId);
@@ -353,6 +354,16 @@ class Producer implements TransactionalProducer {
 function noLeader([queue]: readonly PartitionQueue[]): Promise<Failure> {
   const where = queue === undefined ? 'a partition' : `${queue.topic}-${queue.partition}`;
   return Promise.resolve(new Failure('kafka.leader_not_available', 'retry', `${where} has no leader`));
+}
+
+/** The broker takes offsets that name no membership from anybody, also from a zombie (KIP-447). */
+function notAMember({ groupId }: GroupMetadata): Failure {
+  return new Failure(
+    'kafka.not_a_member',
+    'restart',
+    `group ${groupId} has forgotten this member: its offsets belong to whoever has the partitions now`,
+    { fix: 'rejoin the group and go on from the committed offsets' },
+  );
 }
 
 /** An error that did not pass within the bounds leaves a transaction that can only be aborted. */

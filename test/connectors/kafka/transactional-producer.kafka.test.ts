@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Kafka } from '../../../connectors/kafka/port.ts';
+import type { GroupMember, Kafka } from '../../../connectors/kafka/port.ts';
 import {
   connect,
   createTopic,
@@ -17,7 +17,17 @@ beforeAll(async () => {
 });
 afterAll(() => disconnect(kafka));
 
-const NOBODY = { generationId: -1, memberId: '' };
+/** The only member of a group. */
+async function joinAlone(groupId: string, input: string): Promise<GroupMember> {
+  const member = await kafka.joinGroup({
+    groupId,
+    topics: [[input]],
+    strategy: 'co-partitioned',
+    listener: { onAssigned: async () => {}, onRevoked: async () => {}, onLost: async () => {} },
+  });
+  await member.checkpoint();
+  return member;
+}
 
 test('committed records are seen once, aborted ones never', async () => {
   const topic = await createTopic(kafka, 2);
@@ -161,13 +171,7 @@ test('a producer that is put away leaves no transaction open', async () => {
 test('offsets of an old generation are refused; after an abort the producer goes on', async () => {
   const [input, output] = [await createTopic(kafka, 1), await createTopic(kafka, 1)];
   const groupId = unique('group');
-  const member = await kafka.joinGroup({
-    groupId,
-    topics: [[input]],
-    strategy: 'co-partitioned',
-    listener: { onAssigned: async () => {}, onRevoked: async () => {}, onLost: async () => {} },
-  });
-  await member.checkpoint();
+  await using member = await joinAlone(groupId, input);
   await using producer = await kafka.openProducer(unique('tx'));
   producer.begin();
   await producer.send([text(output, 0, 'of a zombie')]);
@@ -187,19 +191,34 @@ test('offsets of an old generation are refused; after an abort the producer goes
     'of the member',
   ]);
   expect(await kafka.committedOffsets(groupId, [{ topic: input, partition: 0 }])).toEqual([6]);
-  await member[Symbol.asyncDispose]();
+});
+
+test('offsets without a membership are refused: the broker would take them from anybody', async () => {
+  const topic = await createTopic(kafka, 1);
+  const groupId = unique('group');
+  await using member = await joinAlone(groupId, topic);
+  await using producer = await kafka.openProducer(unique('tx'));
+  producer.begin();
+  const forgotten = { ...member.metadata, generationId: -1, memberId: '' };
+  await expect(producer.sendOffsets(forgotten, [{ topic, partition: 0, offset: 5 }])).rejects.toMatchObject({
+    code: 'kafka.not_a_member',
+    order: 'restart',
+  });
+  await producer.abort();
+  expect(await kafka.committedOffsets(groupId, [{ topic, partition: 0 }])).toEqual([null]);
 });
 
 test('offsets of an aborted transaction are not committed', async () => {
   const topic = await createTopic(kafka, 1);
   const groupId = unique('group');
+  await using member = await joinAlone(groupId, topic);
   await using producer = await kafka.openProducer(unique('tx'));
   for (const [offset, end] of [
     [3, 'commit'],
     [9, 'abort'],
   ] as const) {
     producer.begin();
-    await producer.sendOffsets({ groupId, ...NOBODY }, [{ topic, partition: 0, offset }]);
+    await producer.sendOffsets(member.metadata, [{ topic, partition: 0, offset }]);
     await producer[end]();
   }
   expect(await kafka.committedOffsets(groupId, [{ topic, partition: 0 }])).toEqual([3]);

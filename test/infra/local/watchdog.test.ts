@@ -26,9 +26,10 @@ const PARENT = `
   setInterval(() => undefined, 1000);
 `;
 
-test.each(['SIGKILL', 'SIGTERM', 'SIGINT'] as const)(
+test.concurrent.for(['SIGKILL', 'SIGTERM', 'SIGINT'] as const)(
   'nothing is left behind when %s ends the parent',
-  async (signal) => {
+  { timeout: 20_000 },
+  async (signal, { expect }) => {
     const parent = spawn(process.execPath, ['--input-type=module', '-e', PARENT], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
@@ -45,7 +46,6 @@ test.each(['SIGKILL', 'SIGTERM', 'SIGINT'] as const)(
       { timeout: 10_000, interval: 20 },
     );
   },
-  20_000,
 );
 
 test('the watchdog is plain shell, for machines with nothing else', () => {
