@@ -11,6 +11,7 @@ import {
   connect,
   createTopic,
   disconnect,
+  joinAlone,
   readCommitted,
   text,
   textOf,
@@ -78,6 +79,7 @@ test('a batch whose acknowledgement is lost is in the log once', async () => {
 });
 
 test('every answer may be lost once', async () => {
+  await using member = await joinAlone(kafka, unique('group'), topic);
   relay.cutNextAnswer();
   const producer = await openProducer();
   for (const value of ['a', 'b', 'c']) {
@@ -85,9 +87,7 @@ test('every answer may be lost once', async () => {
     relay.cutNextAnswer();
     await producer.send([text(topic, 0, value)]);
     relay.cutNextAnswer();
-    await producer.sendOffsets({ groupId: unique('group'), generationId: -1, memberId: '' }, [
-      { topic, partition: 0, offset: 1 },
-    ]);
+    await producer.sendOffsets(member.metadata, [{ topic, partition: 0, offset: 1 }]);
     relay.cutNextAnswer();
     await (value === 'b' ? producer.abort() : producer.commit());
   }
@@ -111,14 +111,13 @@ test('a commit without an answer is reported as unknown, and the log tells how i
 });
 
 test('a send that gets no answer orders a restart', async () => {
+  await using member = await joinAlone(kafka, unique('group'), topic);
   const producer = await openProducer();
   producer.begin();
   await producer.send([text(topic, 0, 'a')]);
   relay.cutForGood();
   await expect(
-    producer.sendOffsets({ groupId: 'g', generationId: -1, memberId: '' }, [
-      { topic, partition: 0, offset: 1 },
-    ]),
+    producer.sendOffsets(member.metadata, [{ topic, partition: 0, offset: 1 }]),
   ).rejects.toMatchObject({
     code: 'kafka.transaction_failed',
     order: 'restart',

@@ -6,6 +6,7 @@ import { loadKafkajs } from '../../../connectors/kafka/kafkajs-internals.ts';
 import { connectKafka } from '../../../connectors/kafka/kafka.ts';
 import type {
   ConsumerRecord,
+  GroupMember,
   Kafka,
   ProducerRecord,
   TopicPartition,
@@ -113,4 +114,16 @@ export async function take(
   while (records.length < count)
     for (const batch of await fetcher.poll(1_000)) records.push(...batch.records);
   return records;
+}
+
+/** The only member of a group. */
+export async function joinAlone(kafka: Kafka, groupId: string, input: string): Promise<GroupMember> {
+  const member = await kafka.joinGroup({
+    groupId,
+    topics: [[input]],
+    strategy: 'co-partitioned',
+    listener: { onAssigned: async () => {}, onRevoked: async () => {}, onLost: async () => {} },
+  });
+  await member.checkpoint();
+  return member;
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Kafka } from '../../../connectors/kafka/port.ts';
-import { connect, createTopic, disconnect, text, unique, untilStable } from './kafka-client.ts';
+import { connect, createTopic, disconnect, joinAlone, text, unique, untilStable } from './kafka-client.ts';
 
 let kafka: Kafka;
 beforeAll(async () => {
@@ -26,9 +26,10 @@ test('offsets of a transaction under way are waited for', async () => {
   const topic = await createTopic(kafka, 1);
   const groupId = unique('group');
   await kafka.commitOffsets({ groupId, ...OUTSIDE }, [{ topic, partition: 0, offset: 1 }]);
+  await using member = await joinAlone(kafka, groupId, topic);
   await using producer = await kafka.openProducer(unique('tx'));
   producer.begin();
-  await producer.sendOffsets({ groupId, ...OUTSIDE }, [{ topic, partition: 0, offset: 2 }]);
+  await producer.sendOffsets(member.metadata, [{ topic, partition: 0, offset: 2 }]);
   let committed = false;
   const asked = kafka
     .committedOffsets(groupId, [{ topic, partition: 0 }])

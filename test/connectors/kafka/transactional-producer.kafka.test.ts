@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { GroupMember, Kafka } from '../../../connectors/kafka/port.ts';
+import type { Kafka } from '../../../connectors/kafka/port.ts';
 import {
   connect,
   createTopic,
   disconnect,
+  joinAlone,
   readCommitted,
   text,
   textOf,
@@ -16,18 +17,6 @@ beforeAll(async () => {
   kafka = await connect();
 });
 afterAll(() => disconnect(kafka));
-
-/** The only member of a group. */
-async function joinAlone(groupId: string, input: string): Promise<GroupMember> {
-  const member = await kafka.joinGroup({
-    groupId,
-    topics: [[input]],
-    strategy: 'co-partitioned',
-    listener: { onAssigned: async () => {}, onRevoked: async () => {}, onLost: async () => {} },
-  });
-  await member.checkpoint();
-  return member;
-}
 
 test('committed records are seen once, aborted ones never', async () => {
   const topic = await createTopic(kafka, 2);
@@ -171,7 +160,7 @@ test('a producer that is put away leaves no transaction open', async () => {
 test('offsets of an old generation are refused; after an abort the producer goes on', async () => {
   const [input, output] = [await createTopic(kafka, 1), await createTopic(kafka, 1)];
   const groupId = unique('group');
-  await using member = await joinAlone(groupId, input);
+  await using member = await joinAlone(kafka, groupId, input);
   await using producer = await kafka.openProducer(unique('tx'));
   producer.begin();
   await producer.send([text(output, 0, 'of a zombie')]);
@@ -196,7 +185,7 @@ test('offsets of an old generation are refused; after an abort the producer goes
 test('offsets without a membership are refused: the broker would take them from anybody', async () => {
   const topic = await createTopic(kafka, 1);
   const groupId = unique('group');
-  await using member = await joinAlone(groupId, topic);
+  await using member = await joinAlone(kafka, groupId, topic);
   await using producer = await kafka.openProducer(unique('tx'));
   producer.begin();
   const forgotten = { ...member.metadata, generationId: -1, memberId: '' };
@@ -211,7 +200,7 @@ test('offsets without a membership are refused: the broker would take them from 
 test('offsets of an aborted transaction are not committed', async () => {
   const topic = await createTopic(kafka, 1);
   const groupId = unique('group');
-  await using member = await joinAlone(groupId, topic);
+  await using member = await joinAlone(kafka, groupId, topic);
   await using producer = await kafka.openProducer(unique('tx'));
   for (const [offset, end] of [
     [3, 'commit'],
