@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { once } from 'node:events';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Failure } from '../process/failure.ts';
 import { asMachineFailure } from './machine-failure.ts';
 import type { Machine } from './machine.ts';
 
@@ -39,8 +41,17 @@ export interface RunFolder {
   keepLogs(): Promise<string>;
 }
 
-/** @throws Failure `local.no_space`, `local.no_permission` */
+/** @throws Failure `local.no_space`, `local.no_permission`, `local.folder_missing` */
 export async function createRunFolder(machine: Machine): Promise<RunFolder> {
+  if (!existsSync(machine.tmpFolder))
+    throw new Failure(
+      'local.folder_missing',
+      'stop',
+      `the temporary folder ${machine.tmpFolder} does not exist`,
+      {
+        fix: 'create it, or set TMPDIR to a folder that exists',
+      },
+    );
   try {
     const path = await mkdtemp(join(machine.tmpFolder, 'millrace-'));
     // A Postgres that runs as another user has to pass through.

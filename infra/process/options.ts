@@ -93,10 +93,15 @@ function fromEnv(
 
 function helpText(command: string, specs: OptionSpecs): string {
   const lines = Object.entries(specs).map(([name, spec]) => {
-    const fallback = spec.schema.safeParse(undefined);
-    const value = spec.secret ? 'secret' : fallback.success ? `default ${String(fallback.data)}` : 'required';
+    const value = spec.secret ? 'secret' : presence(spec);
     const also = spec.envFallback === undefined ? '' : `, ${spec.envFallback}`;
     return `  --${flagOf(name)}${spec.isSwitch ? '' : ' VALUE'}\n      ${spec.help} (${value}; env ${envOf(name)}${also})`;
   });
   return `usage: ${command} [options]\n\n${lines.join('\n')}\n  --help\n      this text\n`;
+}
+
+function presence(spec: OptionSpec): string {
+  const { success, data } = spec.schema.safeParse(undefined);
+  if (!success) return 'required';
+  return data === undefined ? 'optional' : `default ${String(data)}`;
 }

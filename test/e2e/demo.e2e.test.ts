@@ -43,7 +43,7 @@ function startDemo() {
 async function databasesOf(pid: number | undefined): Promise<readonly string[]> {
   const client = await connect(inject('sourceUrl'));
   try {
-    const pattern = `millrace\\_${pid}\\_%`;
+    const pattern = `superstore\\_${pid}\\_%`;
     const { rows } = await client.query<{ datname: string }>(
       'SELECT datname FROM pg_database WHERE datname LIKE $1',
       [pattern],

@@ -37,7 +37,9 @@ export async function runDemo(options: DemoOptions, machine: Machine, signal: Ab
   await using cleanUp = new AsyncDisposableStack();
   const stack = cleanUp.use(await startStack(stackRequest(options, say), machine));
   const run = cleanUp.adopt(await createRunFolder(machine), (folder) => folder.remove());
-  const place = await preparePlace(stack, `millrace_${process.pid}_${clock.now().toString(36)}`, cleanUp);
+  // On servers that others use too, a name of this run's own.
+  const name = stack.provider === 'external' ? `superstore_${process.pid}` : 'superstore';
+  const place = await preparePlace(stack, name, cleanUp);
   const source = await connect(place.sourceUrl);
   cleanUp.defer(() => source.end());
   const target = await connect(place.targetUrl);

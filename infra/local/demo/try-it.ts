@@ -2,7 +2,6 @@ import type { ChainPlace } from './chain.ts';
 
 /** Commands for a second terminal, while the demo stays up. */
 export function tryItText(place: ChainPlace): string {
-  const registry = new URL(place.registryUrl);
   return `
 The chain stays up. Try it from another terminal:
 
@@ -14,8 +13,8 @@ The chain stays up. Try it from another terminal:
   # sell something, and watch the revenue
   psql '${place.sourceUrl}' -c "UPDATE order_lines SET sales = sales + 1000 WHERE customer_id = 'CG-12520'"
 
-  # read a topic (a kcat with Avro support decodes it)
-  kcat -b ${place.kafkaBrokers} -C -t ${place.topicPrefix}.customer_revenue -o -5 -e -s avro -r ${registry.href}
+  # read a topic (where kcat is built with Avro, add: -s avro -r ${place.registryUrl})
+  kcat -b ${place.kafkaBrokers} -X isolation.level=read_committed -C -t ${place.topicPrefix}.customer_revenue -o -5 -e -f '%p/%o %T %k %S bytes\\n'
 
   # is the WAL filling the disk?
   psql '${place.sourceUrl}' -c "SELECT slot_name, active, wal_status, confirmed_flush_lsn FROM pg_replication_slots"

@@ -73,3 +73,9 @@ test('help names every option with its variable and hides the default of a secre
   expect(parsed.text).not.toContain('postgres://localhost');
   expect(parsed.text).toContain('--keep\n');
 });
+
+test('help says of an option without a default whether it must be given', () => {
+  const specs = { url: { schema: z.string().optional(), help: 'a URL' } } as const satisfies OptionSpecs;
+  const parsed = parseOptions('demo', specs, ['--help'], {});
+  expect(parsed.kind === 'help' && parsed.text).toContain('a URL (optional; env MILLRACE_URL)');
+});
