@@ -52,17 +52,16 @@ export async function runDemo(options: DemoOptions, machine: Machine, signal: Ab
   const chain = cleanUp.use(new Chain(place, run, machine));
   chain.startAll();
   const mismatches = await keepingLogs(run, signal, async () => {
+    const quiet = (): Promise<void> =>
+      quietPoint(place, source, clock, QUIET_MAX_MS, () => checkAlive(chain, signal), say);
     await firstRows(chain, target, clock, signal);
+    // What the snapshot began is done first, so that the view shows the latency of live changes alone.
+    await quiet();
     say(
       `\nlive: ${workload.live.length} transactions in the order in which they happened, ${options.rate} a second`,
     );
-    await watch(chain, clock, say, loadAtRate(source, workload.live, options.rate, clock, signal));
-    signal.throwIfAborted();
-    const check = (): void => {
-      signal.throwIfAborted();
-      chain.assertRunning();
-    };
-    await quietPoint(place, source, clock, QUIET_MAX_MS, check, say);
+    const loading = loadAtRate(source, workload.live, options.rate, clock, signal);
+    await watch(chain, clock, say, loading.then(quiet));
     return showProof(source, target);
   });
   if (options.keep && !signal.aborted) {
@@ -70,6 +69,12 @@ export async function runDemo(options: DemoOptions, machine: Machine, signal: Ab
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   }
   return mismatches;
+}
+
+/** @throws the signal's reason, or Failure `role.exited` */
+function checkAlive(chain: Chain, signal: AbortSignal): void {
+  signal.throwIfAborted();
+  chain.assertRunning();
 }
 
 /** When the job fails, the roles' logs stay and their place is said. */
@@ -114,8 +119,7 @@ async function preparePlace(
 async function firstRows(chain: Chain, target: Client, clock: Clock, signal: AbortSignal): Promise<void> {
   const columns = 'order_id, order_date::text, ship_date::text, days_to_ship, customer_name';
   for (;;) {
-    signal.throwIfAborted();
-    chain.assertRunning();
+    checkAlive(chain, signal);
     const { rows: tables } = await target.query(
       `SELECT 1 FROM pg_tables WHERE tablename = 'order_fulfilment'`,
     );
