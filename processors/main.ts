@@ -1,51 +1,23 @@
 import { hostname } from 'node:os';
-import { argv, env, stdout } from 'node:process';
+import { argv, env } from 'node:process';
 import { z } from 'zod';
 import { connectKafka } from '../connectors/kafka/kafka.ts';
 import { systemClock } from '../infra/process/clock.ts';
 import { startHttpServer } from '../infra/process/http-server.ts';
-import { runUntilSignal } from '../infra/process/lifecycle.ts';
-import { type Log, createLog } from '../infra/process/log.ts';
+import type { Log } from '../infra/process/log.ts';
 import { Metrics } from '../infra/process/metrics.ts';
-import { type OptionSpecs, type Options, parseOptions } from '../infra/process/options.ts';
+import type { OptionSpecs, Options } from '../infra/process/options.ts';
+import { ROLE_OPTIONS, count } from '../infra/process/role-options.ts';
+import { runRole } from '../infra/process/role.ts';
 import { connectRegistry } from '../schemas/serde/schema-registry.ts';
-import { describeTopology } from './engine/plan/describe.ts';
 import { applicationNames } from './engine/runtime/application-names.ts';
 import { engineMetrics } from './engine/runtime/engine-metrics.ts';
 import { runPipeline } from './engine/runtime/run-pipeline.ts';
-import type { Topology } from './engine/topology.ts';
-import { customerRevenue } from './pipelines/customer-revenue.ts';
-import { orderFulfilment } from './pipelines/order-fulfilment.ts';
-
-const PORT_MAX = 65_535;
-
-const PIPELINES = [orderFulfilment, customerRevenue];
-const byName = new Map(PIPELINES.map((pipeline) => [pipeline.name, pipeline]));
+import { PIPELINE_OPTION } from './pipeline-option.ts';
 
 const SPECS = {
-  pipeline: {
-    schema: z.string().transform((name, context): Topology => {
-      const pipeline = byName.get(name);
-      if (pipeline !== undefined) return pipeline;
-      context.addIssue({
-        code: 'custom',
-        message: `no pipeline "${name}"; there are ${[...byName.keys()].join(', ')}`,
-      });
-      return z.NEVER;
-    }),
-    help: `the pipeline to run: ${[...byName.keys()].join(', ')}`,
-  },
-  kafkaBootstrapServers: {
-    schema: z.string().default('localhost:9092'),
-    help: 'Kafka brokers, host:port, comma-separated',
-    envFallback: 'KAFKA_BOOTSTRAP_SERVERS',
-  },
-  schemaRegistryUrl: {
-    schema: z.string().default('http://localhost:8081'),
-    help: 'Confluent-compatible schema registry',
-    envFallback: 'SCHEMA_REGISTRY_URL',
-  },
-  topicPrefix: { schema: z.string().default('millrace'), help: 'first part of every topic name' },
+  ...ROLE_OPTIONS,
+  pipeline: PIPELINE_OPTION,
   instance: {
     schema: z
       .string()
@@ -54,28 +26,14 @@ const SPECS = {
     help: 'name of this process among those that share the pipeline: unique, and the same after a restart',
   },
   commitIntervalMs: {
-    schema: z.coerce.number().int().positive().default(100),
+    schema: count.default(100),
     help: 'longest time between two commits while records flow, milliseconds',
   },
   sessionTimeoutMs: {
-    schema: z.coerce.number().int().positive().default(10_000),
+    schema: count.default(10_000),
     help: 'silence after which the others take over the work of this process, milliseconds',
   },
-  describe: {
-    schema: z.stringbool().default(false),
-    help: 'print the topology with the names of its topics, and exit',
-    isSwitch: true,
-  },
-  httpPort: {
-    schema: z.coerce.number().int().min(0).max(PORT_MAX).default(0),
-    help: '/healthz, /readyz and /metrics; 0 takes a free port',
-  },
-  httpHost: { schema: z.string().default('127.0.0.1'), help: 'address that the HTTP server listens at' },
-  logLevel: {
-    schema: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
-    help: 'least level logged',
-  },
-} satisfies OptionSpecs;
+} as const satisfies OptionSpecs;
 
 async function runProcessor(options: Options<typeof SPECS>, log: Log, signal: AbortSignal): Promise<void> {
   const { pipeline: topology, topicPrefix, instance, commitIntervalMs, sessionTimeoutMs } = options;
@@ -90,7 +48,7 @@ async function runProcessor(options: Options<typeof SPECS>, log: Log, signal: Ab
     readiness: () => waitingFor,
   });
   log.info({ httpPort: server.port, pipeline: topology.name, instance }, 'listening');
-  const brokers = options.kafkaBootstrapServers.split(',').map((broker) => broker.trim());
+  const brokers = options.kafkaBootstrapServers;
   await using kafka = await connectKafka({ brokers, clientId, log, clock: systemClock });
   const registry = connectRegistry({ url: options.schemaRegistryUrl, clientId });
   const environment = {
@@ -112,23 +70,8 @@ async function runProcessor(options: Options<typeof SPECS>, log: Log, signal: Ab
   );
 }
 
-async function main(): Promise<void> {
-  let log = createLog('info', 'processor');
-  await runUntilSignal(log, async (signal) => {
-    const parsed = parseOptions('millrace processor', SPECS, argv.slice(2), env);
-    if (parsed.kind === 'help') {
-      stdout.write(parsed.text);
-      return;
-    }
-    const { options } = parsed;
-    const { pipeline, topicPrefix, logLevel } = options;
-    if (options.describe) {
-      stdout.write(`${describeTopology(pipeline.plan, applicationNames(topicPrefix, pipeline.name))}\n`);
-      return;
-    }
-    log = createLog(logLevel, 'processor');
-    await runProcessor(options, log, signal);
-  });
-}
-
-await main();
+await runRole(
+  { name: 'processor', command: 'node processors/main.ts', options: SPECS, run: runProcessor },
+  argv.slice(2),
+  env,
+);

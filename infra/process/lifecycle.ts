@@ -2,7 +2,7 @@ import { Failure, describe } from './failure.ts';
 import type { Log } from './log.ts';
 
 /** Exit codes: 0 drained, 1 failed, 2 bad configuration, 143/130 killed by a second signal while draining. */
-const EXIT = { ok: 0, failed: 1, config: 2, sigint: 130, sigterm: 143 } as const;
+export const EXIT = { ok: 0, failed: 1, config: 2, sigint: 130, sigterm: 143 } as const;
 
 /**
  * Runs one role until SIGTERM or SIGINT, then lets it drain. `run` must return soon after `signal` aborts.

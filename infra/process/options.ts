@@ -103,5 +103,6 @@ function helpText(command: string, specs: OptionSpecs): string {
 function presence(spec: OptionSpec): string {
   const { success, data } = spec.schema.safeParse(undefined);
   if (!success) return 'required';
-  return data === undefined ? 'optional' : `default ${String(data)}`;
+  if (data === undefined) return 'optional';
+  return `default ${typeof data === 'string' ? data : JSON.stringify(data)}`;
 }

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { SOURCE_TABLES_SQL } from '../../infra/local/demo/source-tables.ts';
 import { ROLE_NAMES, roleSpec } from '../../infra/local/demo/chain.ts';
 import { ROOT } from './engine.ts';
 
@@ -20,8 +19,10 @@ test("compose's Kafka is the version of the local stack", () => {
   expect(imagesIn(compose)).toContain(`docker.io/apache/kafka:${version}`);
 });
 
-test("compose's shop has the tables of the demo", () => {
-  expect(read('infra/containers/demo.sql')).toContain(SOURCE_TABLES_SQL.trim());
+test('what compose mounts is there', () => {
+  const mounts = [...compose.matchAll(/- (\.\.?\/[^:\s]+):/g)].map((match) => match[1] ?? '');
+  expect(mounts).toContain('../local/demo/source-tables.sql');
+  for (const mount of mounts) expect(read(join('infra/containers', mount)), mount).not.toBe('');
 });
 
 test.each(ROLE_NAMES)('compose runs %s as the demo does', (name) => {
