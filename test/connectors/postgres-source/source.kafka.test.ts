@@ -24,6 +24,13 @@ async function acknowledged(database: SourceDatabase): Promise<void> {
   );
 }
 
+async function confirmedFlush(database: SourceDatabase): Promise<bigint> {
+  const [[flush = ''] = []] = await database.sql(
+    `SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = '${database.name}'`,
+  );
+  return parseLsn(flush);
+}
+
 const identities = (events: readonly Event[]): string[] => events.map(({ identity }) => identity);
 
 /** Every event once; the two records of a changed key share an identity and differ in the key. */
@@ -147,8 +154,7 @@ test('a kill between the commit in Kafka and the acknowledgement doubles nothing
   const before = await view.eventsOnce(database.topic, 20);
   await deaf.end('SIGKILL');
   const position = await readPosition(view.kafka, `${database.name}.position`, database.name);
-  const [[flush = ''] = []] = await database.sql('SELECT confirmed_flush_lsn FROM pg_replication_slots');
-  expect(parseLsn(flush)).toBeLessThan(position?.endLsn ?? 0n);
+  expect(await confirmedFlush(database)).toBeLessThan(position?.endLsn ?? 0n);
   await using source = startSource(database, ORDERS);
   await source.logged(STREAMING);
   await database.sql("INSERT INTO orders VALUES (21, 'x', 0)");
@@ -217,12 +223,10 @@ test('an idle publication does not hold WAL: other traffic is acknowledged, and 
   await source.logged(STREAMING);
   await database.sql("INSERT INTO unpublished SELECT repeat('x', 1000) FROM generate_series(1, 2000)");
   await acknowledged(database);
-  const [[flush = ''] = []] = await database.sql(
-    `SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = '${database.name}'`,
-  );
+  const flush = await confirmedFlush(database);
   // A transaction is committed some milliseconds before its marker lets readers see it.
   const position = () => readPosition(view.kafka, `${database.name}.position`, database.name);
-  await expect.poll(async () => (await position())?.endLsn).toBeGreaterThanOrEqual(parseLsn(flush));
+  await expect.poll(async () => (await position())?.endLsn).toBeGreaterThanOrEqual(flush);
   expect(await view.events(database.topic)).toEqual([]);
 });
 
