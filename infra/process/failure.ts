@@ -73,13 +73,22 @@ export function orderFor(error: unknown): Order {
   return error.cause === undefined ? 'stop' : orderFor(error.cause);
 }
 
+/** SQLSTATEs whose messages quote the row's values: 22 data exception, 23 integrity constraint violation. */
+const QUOTES_VALUES = /^2[23][0-9A-Z]{3}$/;
+
+/** The message of an error as logs may have it: Postgres's own where it quotes a value is not. */
+export function loggedMessage(error: Error): string {
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  return QUOTES_VALUES.test(code) ? `Postgres refuses a value (SQLSTATE ${code})` : error.message;
+}
+
 /** One line for a person: message, cause by cause, then the fix. */
 export function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const parts = [error.message];
+  const parts = [loggedMessage(error)];
   let cause: unknown = error.cause;
   while (cause instanceof Error && parts.length < 5) {
-    parts.push(cause.message);
+    parts.push(loggedMessage(cause));
     cause = cause.cause;
   }
   const text = parts.join(': ');

@@ -29,3 +29,11 @@ test('a description is the message, its causes and the fix', () => {
   });
   expect(describeError(failure)).toBe('slot a is lost: wal removed\n  fix: take a new snapshot');
 });
+
+test('a description never quotes a value of the row at fault', () => {
+  const refused = Object.assign(new Error('invalid input syntax for type integer: "4711 secret"'), {
+    code: '22P02',
+  });
+  const failure = new Failure('sink.rejected', 'stop', 'a batch of t is refused', { cause: refused });
+  expect(describeError(failure)).toBe('a batch of t is refused: Postgres refuses a value (SQLSTATE 22P02)');
+});
