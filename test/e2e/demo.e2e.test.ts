@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { expect, inject, test } from 'vitest';
 import { connect } from '../../infra/local/demo/databases.ts';
+import { dieWithParent } from '../support/die-with-parent.ts';
 
 const MAIN = join(import.meta.dirname, '../../infra/local/demo/main.ts');
 
@@ -19,6 +20,7 @@ function startDemo() {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  dieWithParent(child);
   let text = '';
   const seen = new Map<string, () => void>();
   const onText = (chunk: Buffer): void => {

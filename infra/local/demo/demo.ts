@@ -60,8 +60,10 @@ export async function runDemo(options: DemoOptions, machine: Machine, signal: Ab
     say(
       `\nlive: ${workload.live.length} transactions in the order in which they happened, ${options.rate} a second`,
     );
-    const loading = loadAtRate(source, workload.live, options.rate, clock, signal);
-    await watch(chain, clock, say, loading.then(quiet));
+    await watch(chain, clock, say, async () => {
+      await loadAtRate(source, workload.live, options.rate, clock, signal);
+      await quiet();
+    });
     return showProof(source, target);
   });
   if (options.keep && !signal.aborted) {

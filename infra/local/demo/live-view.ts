@@ -47,25 +47,19 @@ export async function watch(
   chain: Chain,
   clock: Clock,
   say: (line: string) => void,
-  work: Promise<void>,
+  work: () => Promise<void>,
 ): Promise<void> {
   const baseline = (await readNumbers(chain)).latency;
   const show = async (): Promise<void> => say(viewLine(process.uptime(), await readNumbers(chain), baseline));
   const over = new AbortController();
-  const showing = (async () => {
+  const showing = async (): Promise<void> => {
     say(cells(COLUMNS));
     while (!over.signal.aborted) {
       await show();
       await clock.sleep(VIEW_EVERY_MS, over.signal);
     }
-  })();
-  try {
-    await Promise.race([work, showing]);
-    await work;
-  } finally {
-    over.abort();
-    await showing;
-  }
+  };
+  await Promise.all([work().finally(() => over.abort()), showing()]);
   await show();
 }
 

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
+import { dieWithParent } from '../../support/die-with-parent.ts';
 
 const MAIN = fileURLToPath(new URL('../../../connectors/postgres-sink/main.ts', import.meta.url));
 
@@ -20,6 +21,7 @@ export interface SinkProcess {
 export function startSinkProcess(flags: Readonly<Record<string, string>>): SinkProcess {
   const args = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value]);
   const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+  dieWithParent(child);
   onTestFinished(() => {
     child.kill('SIGKILL');
   });

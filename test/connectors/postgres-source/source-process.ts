@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { inject, onTestFinished } from 'vitest';
 import type { SourceDatabase } from './source-database.ts';
+import { dieWithParent } from '../../support/die-with-parent.ts';
 
 const MAIN = fileURLToPath(new URL('../../../connectors/postgres-source/main.ts', import.meta.url));
 
@@ -34,6 +35,7 @@ export function startSource(
   };
   const args = Object.entries(all).flatMap(([flag, value]) => [`--${flag}`, value]);
   const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+  dieWithParent(child);
   // A test that times out does not dispose what it holds.
   onTestFinished(() => {
     child.kill('SIGKILL');

@@ -24,6 +24,7 @@ import { type SchemaRegistry, connectRegistry } from '../../../schemas/serde/sch
 import { bodyOf } from '../../../schemas/serde/wire-format.ts';
 import { TABLE_CONFIG, type Topic, topicName } from '../../../schemas/topic.ts';
 import type {} from '../../support/global-stack.ts';
+import { dieWithParent } from '../../support/die-with-parent.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const log = createLog('silent', 'test');
@@ -222,6 +223,7 @@ export class PipelineRig implements AsyncDisposable {
       },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
+    dieWithParent(child);
     const killable = new Killable(child);
     this.#running.add(killable);
     return killable;
