@@ -63,9 +63,10 @@ class Member implements GroupMember {
   readonly #group: GroupOptions;
   readonly #topics: readonly string[];
   readonly #log: Log;
-  readonly #connections: Connections;
+  readonly #giveUp: () => void;
   readonly #heartbeats: Disposable;
   readonly #sessionTimeoutMs: number;
+  #connections: Connections;
   #metadata: GroupMetadata;
   /** What the listener holds. */
   #held: Assignment = NOTHING;
@@ -88,6 +89,8 @@ class Member implements GroupMember {
     this.#metadata = { groupId: group.groupId, generationId: -1, memberId: '' };
     const intervalMs = Math.min(HEARTBEAT_MAX_MS, this.#sessionTimeoutMs / 3);
     this.#heartbeats = context.clock.every(intervalMs, () => void this.#beat());
+    this.#giveUp = () => this.#abandonJoin();
+    group.signal?.addEventListener('abort', this.#giveUp, { once: true });
   }
 
   get metadata(): GroupMetadata {
@@ -112,9 +115,10 @@ class Member implements GroupMember {
     if (this.#closed) return;
     this.#closed = true;
     this.#heartbeats[Symbol.dispose]();
+    this.#group.signal?.removeEventListener('abort', this.#giveUp);
     const { groupId, memberId } = this.#metadata;
     try {
-      if (this.#joined && memberId !== '') {
+      if (this.#due !== 'lost' && memberId !== '') {
         const coordinator = await this.#cluster.coordinator('group', groupId);
         await this.#connections.call(coordinator, 'LeaveGroup', 3, { groupId, memberId });
       }
@@ -123,6 +127,14 @@ class Member implements GroupMember {
     } finally {
       await this.#connections[Symbol.asyncDispose]();
     }
+  }
+
+  /** Without its connection the request that waits at the coordinator fails; leaving takes a new one. */
+  #abandonJoin(): void {
+    if (!this.#rebalancing || this.#joined) return;
+    const waiting = this.#connections;
+    this.#connections = new Connections(this.#context);
+    void waiting[Symbol.asyncDispose]();
   }
 
   /** The listener is told once, also when it fails: what it held is gone after that. */
@@ -148,6 +160,7 @@ class Member implements GroupMember {
         this.#log.info({ ...this.#metadata, assignment: Object.fromEntries(assignment) }, 'joined');
         return;
       } catch (error) {
+        if (this.#group.signal?.aborted) return;
         if (this.#closed || attempt + 1 >= REJOIN.attemptsMax || !this.#mayJoinAgain(error)) throw error;
         const { clock, random } = this.#context;
         await clock.sleep(backoffMs(REJOIN, Math.min(attempt, 10), random));
@@ -179,7 +192,8 @@ class Member implements GroupMember {
   }
 
   async #joinOnce(coordinator: BrokerAddress, counts: ReadonlyMap<string, number>): Promise<Assignment> {
-    const { groupId, strategy } = this.#group;
+    const { groupId, strategy, signal } = this.#group;
+    signal?.throwIfAborted();
     const joined = await this.#connections.call<JoinAnswer>(coordinator, 'JoinGroup', 5, {
       groupId,
       sessionTimeout: this.#sessionTimeoutMs,

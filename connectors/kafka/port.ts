@@ -98,6 +98,11 @@ export interface GroupOptions {
   /** Milliseconds without a heartbeat after which the group goes on without this member. Default 10000. */
   readonly sessionTimeoutMs?: number;
   readonly listener: GroupListener;
+  /**
+   * When it aborts, a join that waits for other members (for as long as a rebalance may take) is given up: checkpoint()
+   * resolves, and this member has nothing assigned.
+   */
+  readonly signal?: AbortSignal;
 }
 
 /** Keeps the membership alive in the background (heartbeats do not depend on what the owner is doing). */

@@ -101,6 +101,7 @@ export class Sink {
       topics: [[...this.#options.tables.keys()]],
       strategy: 'range',
       listener: ownership.listener,
+      signal,
     });
     while (!signal.aborted) {
       try {

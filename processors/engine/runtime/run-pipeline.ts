@@ -117,6 +117,7 @@ async function runMember(
     strategy: 'co-partitioned',
     sessionTimeoutMs,
     listener: assignment,
+    signal,
   });
   const onRunning = (): void => onState(null);
   await new StreamLoop({

@@ -1,6 +1,16 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Assignment, GroupListener, Kafka } from '../../../connectors/kafka/port.ts';
-import { connect, createTopic, disconnect, readCommitted, text, textOf, unique } from './kafka-client.ts';
+import {
+  connect,
+  createTopic,
+  disconnect,
+  groupState,
+  joinAlone,
+  readCommitted,
+  text,
+  textOf,
+  unique,
+} from './kafka-client.ts';
 import { startCopier } from './copier.ts';
 
 let kafka: Kafka;
@@ -145,4 +155,34 @@ test('a session timeout that the broker does not allow is refused with the fix',
     fix: expect.stringContaining('group.min.session.timeout.ms'),
   });
   await member[Symbol.asyncDispose]();
+});
+
+test('a join that waits for others is given up when the signal aborts, and the others do not wait for it', async () => {
+  const topic = await createTopic(kafka, 1);
+  const groupId = unique('group');
+  await using busy = await joinAlone(kafka, groupId, topic);
+  const stop = new AbortController();
+  const listener = { onAssigned: async () => {}, onRevoked: async () => {}, onLost: async () => {} };
+  const waiting = await kafka.joinGroup({
+    groupId,
+    topics: [[topic]],
+    strategy: 'co-partitioned',
+    listener,
+    signal: stop.signal,
+  });
+  const joining = waiting.checkpoint();
+  await expect.poll(() => groupState(groupId)).toBe('PreparingRebalance');
+  stop.abort();
+  await joining;
+  expect(waiting.metadata.generationId).toBe(-1);
+  await waiting[Symbol.asyncDispose]();
+  await expect
+    .poll(
+      async () => {
+        await busy.checkpoint();
+        return groupState(groupId);
+      },
+      { timeout: 8_000 },
+    )
+    .toBe('Stable');
 });

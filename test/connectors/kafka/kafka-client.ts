@@ -34,18 +34,19 @@ export const brokers = (): readonly string[] => inject('kafkaBrokers').split(','
 export const connect = (clock: Clock = systemClock): Promise<Kafka> =>
   connectKafka({ brokers: brokers(), clientId: 'kafka-test', log: silentLog, clock });
 
+const clusterContext = () => ({
+  log: silentLog,
+  clock: systemClock,
+  random: Math.random,
+  clientId: 'kafka-test',
+  kafkajs: loadKafkajs(),
+});
+
 /** Closes the client and deletes the topics of this file's tests. */
 export async function disconnect(kafka: Kafka): Promise<void> {
   await kafka[Symbol.asyncDispose]();
-  const context = {
-    log: silentLog,
-    clock: systemClock,
-    random: Math.random,
-    clientId: 'kafka-test',
-    kafkajs: loadKafkajs(),
-  };
-  await using connections = new Connections(context);
-  const cluster = new Cluster(context, connections, brokers());
+  await using connections = new Connections(clusterContext());
+  const cluster = new Cluster(clusterContext(), connections, brokers());
   await cluster.refresh([]);
   await connections.call(cluster.controller(), 'DeleteTopics', 1, {
     topics: [...topics],
@@ -126,4 +127,21 @@ export async function joinAlone(kafka: Kafka, groupId: string, input: string): P
   });
   await member.checkpoint();
   return member;
+}
+
+/** The state of a group as its coordinator describes it: Stable, PreparingRebalance, ... */
+export async function groupState(groupId: string): Promise<string> {
+  await using connections = new Connections(clusterContext());
+  const cluster = new Cluster(clusterContext(), connections, brokers());
+  await cluster.refresh([]);
+  const coordinator = await cluster.coordinator('group', groupId);
+  const { groups } = await connections.call<{ groups: { state: string }[] }>(
+    coordinator,
+    'DescribeGroups',
+    2,
+    {
+      groupIds: [groupId],
+    },
+  );
+  return groups[0]?.state ?? 'unknown';
 }
