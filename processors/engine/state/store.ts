@@ -6,8 +6,9 @@ export interface StoreChange {
 
 /**
  * State of one operator in one task. Reads see staged and committed writes alike. The task drives the boundary: it
- * writes {@link staged} to the changelog inside the Kafka transaction, then calls {@link commit}; when the
- * transaction fails it calls {@link rollback}. So a store is never ahead of its changelog.
+ * writes {@link staged} to the changelog inside the Kafka transaction, then calls {@link commit}. When the transaction
+ * fails, a store in memory goes with its session and is built again; one that outlives its session is taken
+ * back by {@link rollback}. So a store is never ahead of its changelog.
  */
 export interface StateStore {
   readonly name: string;
