@@ -1,42 +1,51 @@
 import { hostname } from 'node:os';
 import { argv, env } from 'node:process';
-import { z } from 'zod';
+import { kafkaSecurity } from '../connectors/kafka/configured-security.ts';
 import { connectKafka } from '../connectors/kafka/kafka.ts';
+import { PRODUCER_OPTIONS } from '../connectors/kafka/producer-options.ts';
+import { KAFKA_SECURITY_OPTIONS } from '../connectors/kafka/security-options.ts';
 import { systemClock } from '../infra/process/clock.ts';
 import { startHttpServer } from '../infra/process/http-server.ts';
 import type { Log } from '../infra/process/log.ts';
 import { Metrics } from '../infra/process/metrics.ts';
 import type { OptionSpecs, Options } from '../infra/process/options.ts';
-import { ROLE_OPTIONS, count } from '../infra/process/role-options.ts';
+import { GROUP_OPTIONS, ROLE_OPTIONS, count } from '../infra/process/role-options.ts';
 import { runRole } from '../infra/process/role.ts';
 import { connectRegistry } from '../schemas/serde/schema-registry.ts';
 import { applicationNames } from './engine/runtime/application-names.ts';
 import { engineMetrics } from './engine/runtime/engine-metrics.ts';
+import { PURGE_INTERVAL_MS } from './engine/runtime/repartition-purge.ts';
 import { runPipeline } from './engine/runtime/run-pipeline.ts';
 import { PIPELINE_OPTION } from './pipeline-option.ts';
 
 const SPECS = {
   ...ROLE_OPTIONS,
+  ...KAFKA_SECURITY_OPTIONS,
+  ...PRODUCER_OPTIONS,
+  ...GROUP_OPTIONS,
   pipeline: PIPELINE_OPTION,
-  instance: {
-    schema: z
-      .string()
-      .regex(/^[a-zA-Z0-9._-]+$/)
-      .default(hostname()),
-    help: 'name of this process among those that share the pipeline: unique, and the same after a restart',
-  },
   commitIntervalMs: {
     schema: count.default(100),
     help: 'longest time between two commits while records flow, milliseconds',
   },
-  sessionTimeoutMs: {
-    schema: count.default(10_000),
-    help: 'silence after which the others take over the work of this process, milliseconds',
+  repartitionPurgeIntervalMs: {
+    schema: count.default(PURGE_INTERVAL_MS),
+    help: 'time between two deletions of repartitioned records that are processed, milliseconds',
   },
 } as const satisfies OptionSpecs;
 
 async function runProcessor(options: Options<typeof SPECS>, log: Log, signal: AbortSignal): Promise<void> {
-  const { pipeline: topology, topicPrefix, instance, commitIntervalMs, sessionTimeoutMs } = options;
+  const {
+    pipeline: topology,
+    topicPrefix,
+    commitIntervalMs,
+    sessionTimeoutMs,
+    repartitionPurgeIntervalMs,
+    compressionType: compression,
+  } = options;
+  const { instance: groupInstanceId } = options;
+  // One host name may stand for many short lives: only a name that was given promises to come back.
+  const instance = groupInstanceId ?? hostname();
   const clientId = applicationNames(topicPrefix, topology.name).transactionalId(instance);
   const metrics = new Metrics();
   metrics.collectProcess();
@@ -49,7 +58,15 @@ async function runProcessor(options: Options<typeof SPECS>, log: Log, signal: Ab
   });
   log.info({ httpPort: server.port, pipeline: topology.name, instance }, 'listening');
   const brokers = options.kafkaBootstrapServers;
-  await using kafka = await connectKafka({ brokers, clientId, log, clock: systemClock });
+  const security = kafkaSecurity(options);
+  await using kafka = await connectKafka({
+    brokers,
+    clientId,
+    security,
+    compression,
+    log,
+    clock: systemClock,
+  });
   const registry = connectRegistry({ url: options.schemaRegistryUrl, clientId });
   const environment = {
     kafka,
@@ -65,13 +82,29 @@ async function runProcessor(options: Options<typeof SPECS>, log: Log, signal: Ab
   const { random } = Math;
   await runPipeline(
     environment,
-    { topology, topicPrefix, instance, commitIntervalMs, sessionTimeoutMs, random, onState },
+    {
+      topology,
+      topicPrefix,
+      instance,
+      ...(groupInstanceId === undefined ? {} : { groupInstanceId }),
+      commitIntervalMs,
+      sessionTimeoutMs,
+      repartitionPurgeIntervalMs,
+      random,
+      onState,
+    },
     signal,
   );
 }
 
 await runRole(
-  { name: 'processor', command: 'node processors/main.ts', options: SPECS, run: runProcessor },
+  {
+    name: 'processor',
+    command: 'node processors/main.ts',
+    options: SPECS,
+    verify: kafkaSecurity,
+    run: runProcessor,
+  },
   argv.slice(2),
   env,
 );

@@ -13,6 +13,8 @@ export interface TopicMetadata {
   readonly errorCode: number;
   /** Node id of each partition's leader, by partition number; -1 where there is none. */
   readonly leaders: readonly number[];
+  /** Of the partition that has the fewest. */
+  readonly replicationFactor: number;
 }
 
 type CoordinatorKind = 'group' | 'transaction';
@@ -39,7 +41,7 @@ export class Cluster {
 
   /** Asks for these topics (none: only the brokers) and keeps what comes back. */
   async refresh(topics: readonly string[]): Promise<ReadonlyMap<string, TopicMetadata>> {
-    const answer = await this.#askAny((address) => this.#connections.send(address, metadataRequest(topics)));
+    const answer = await this.askAny((address) => this.#connections.send(address, metadataRequest(topics)));
     this.#brokers = answer.brokers;
     this.#controllerId = answer.controllerId;
     for (const [topic, metadata] of answer.topics) {
@@ -70,6 +72,11 @@ export class Cluster {
 
   controller(): BrokerAddress {
     return this.address(this.#controllerId);
+  }
+
+  /** All brokers as last heard. */
+  brokers(): readonly BrokerAddress[] {
+    return [...this.#brokers.values()];
   }
 
   /**
@@ -112,7 +119,7 @@ export class Cluster {
   async coordinator(kind: CoordinatorKind, key: string): Promise<BrokerAddress> {
     const known = this.#coordinators.get(`${kind}:${key}`);
     if (known !== undefined && this.#brokers.has(known)) return this.address(known);
-    const found = await this.#askAny((address) =>
+    const found = await this.askAny((address) =>
       this.#connections.call<FoundCoordinator>(address, 'GroupCoordinator', 2, {
         groupId: key,
         coordinatorType: COORDINATOR_TYPE[kind],
@@ -129,7 +136,7 @@ export class Cluster {
   }
 
   /** Asks one broker after the other until one answers, connected ones first. */
-  async #askAny<T>(ask: (address: BrokerAddress) => Promise<T>): Promise<T> {
+  async askAny<T>(ask: (address: BrokerAddress) => Promise<T>): Promise<T> {
     const all = [...this.#brokers.values(), ...this.#bootstrap];
     const ready = all.toSorted(
       (a, b) => Number(this.#connections.knows(b)) - Number(this.#connections.knows(a)),
@@ -190,20 +197,22 @@ function readMetadata(reader: WireReader): ClusterMetadata {
     const errorCode = reader.int16();
     const topic = reader.string() ?? '';
     reader.bool(); // internal
-    topics.set(topic, { errorCode, leaders: readLeaders(reader) });
+    topics.set(topic, { errorCode, ...readPartitions(reader) });
   });
   return { brokers, controllerId, topics };
 }
 
-function readLeaders(reader: WireReader): number[] {
+function readPartitions(reader: WireReader): Omit<TopicMetadata, 'errorCode'> {
   const leaders: number[] = [];
+  let replicationFactor = Number.POSITIVE_INFINITY;
   reader.array(() => {
     reader.int16(); // a partition without a leader has leader -1 as well
     const partition = reader.int32();
     leaders[partition] = reader.int32();
-    for (let lists = 3; lists > 0; lists--) reader.array(() => reader.int32()); // replicas, in sync, offline
+    replicationFactor = Math.min(replicationFactor, reader.array(() => reader.int32()).length);
+    for (let lists = 2; lists > 0; lists--) reader.array(() => reader.int32()); // in sync, offline
   });
-  return leaders;
+  return { leaders, replicationFactor };
 }
 
 function parseAddress(text: string): BrokerAddress {

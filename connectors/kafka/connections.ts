@@ -1,9 +1,14 @@
-import { connect } from 'node:net';
-import type { Socket } from 'node:net';
 import type { Clock } from '../../infra/process/clock.ts';
-import { Failure } from '../../infra/process/failure.ts';
+import { Failure, orderFor } from '../../infra/process/failure.ts';
 import type { Log } from '../../infra/process/log.ts';
+import { connectionFailure } from './connection-failure.ts';
 import type { Kafkajs, KafkajsBroker, KafkajsConnection, KafkajsLogger } from './kafkajs-internals.ts';
+import { SaslSession } from './sasl.ts';
+import type { Exchange } from './sasl.ts';
+import { PLAINTEXT } from './security.ts';
+import type { Security } from './security.ts';
+import { brokerSockets } from './socket.ts';
+import type { BrokerSockets } from './socket.ts';
 import { WireReader, WireWriter } from './wire.ts';
 
 /** What every part of the port is given. */
@@ -14,13 +19,14 @@ export interface ClientContext {
   readonly random: () => number;
   readonly clientId: string;
   readonly kafkajs: Kafkajs;
+  /** Default PLAINTEXT. */
+  readonly security?: Security;
 }
 
-/** Milliseconds to open a TCP connection. */
+/** Milliseconds to open a connection, TLS included. */
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Milliseconds to wait for an answer, where the request itself does not wait longer at the broker. */
 export const REQUEST_TIMEOUT_MS = 30_000;
-const KEEP_ALIVE_DELAY_MS = 30_000;
 
 export interface BrokerAddress {
   readonly host: string;
@@ -43,6 +49,9 @@ export interface WireRequest<T> {
 
 interface Peer {
   readonly broker: KafkajsBroker;
+  readonly sockets: BrokerSockets;
+  /** Null without SASL. */
+  readonly session: SaslSession | null;
   connection: KafkajsConnection | undefined;
 }
 
@@ -118,12 +127,32 @@ export class Connections implements AsyncDisposable {
       peer.connection = await peer.broker.connectionPool.getConnection(0);
       if (this.#closed) throw new Error('the client was closed while it connected');
       checkVersion(peer.broker, request, key);
-      await peer.connection.authenticate();
+      if (peer.session !== null && !peer.session.isGood()) await this.#logIn(key, peer, peer.session);
       return await sendFrame(peer.connection, request);
     } catch (error) {
       if (error instanceof Failure) throw error;
       await this.#drop(key, peer);
-      throw connectionFailure(error, request.apiName, key);
+      const security = this.#context.security ?? PLAINTEXT;
+      const { sockets, broker } = peer;
+      throw connectionFailure(error, request.apiName, key, {
+        security,
+        sockets,
+        spoken: broker.versions !== null,
+      });
+    }
+  }
+
+  async #logIn(key: string, peer: Peer, session: SaslSession): Promise<void> {
+    const { connection } = peer;
+    if (connection === undefined) return;
+    const exchange: Exchange = async (request) =>
+      request.decode(new WireReader(await sendFrame(connection, request)));
+    try {
+      await session.renew(exchange);
+    } catch (error) {
+      // The broker closes it soon; until then it would look usable.
+      if (orderFor(error) === 'stop') await this.#drop(key, peer);
+      throw error;
     }
   }
 
@@ -141,8 +170,9 @@ export class Connections implements AsyncDisposable {
   }
 
   async #createPeer({ host, port }: BrokerAddress): Promise<Peer> {
-    const { kafkajs, clientId, log } = this.#context;
+    const { kafkajs, clientId, log, security = PLAINTEXT } = this.#context;
     const logger = kafkajsLogger(log);
+    const sockets = brokerSockets(security);
     const builder = kafkajs.connectionPoolBuilder({
       brokers: [`${host}:${port}`],
       clientId,
@@ -150,11 +180,14 @@ export class Connections implements AsyncDisposable {
       requestTimeout: REQUEST_TIMEOUT_MS,
       enforceRequestTimeout: true,
       logger,
-      socketFactory: openSocket,
+      socketFactory: sockets.open,
     });
     const connectionPool = await builder.build({ host, port });
     return {
       broker: new kafkajs.Broker({ connectionPool, logger, allowAutoTopicCreation: false }),
+      sockets,
+      session:
+        security.login === null ? null : new SaslSession(this.#context, security.login, `${host}:${port}`),
       connection: undefined,
     };
   }
@@ -172,22 +205,6 @@ export class Connections implements AsyncDisposable {
 }
 
 const keyOf = ({ host, port }: BrokerAddress): string => `${host}:${port}`;
-
-/** kafkajs sets no TCP_NODELAY, without which a small request waits for the acknowledgement of the one before. */
-function openSocket({
-  host,
-  port,
-  onConnect,
-}: {
-  host: string;
-  port: number;
-  onConnect: () => void;
-}): Socket {
-  return connect(
-    { host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS },
-    onConnect,
-  );
-}
 
 async function closePeer({ connection }: Peer): Promise<void> {
   if (connection === undefined) return;
@@ -260,17 +277,6 @@ function frameHeader(
   for (const part of request.body) size += part.length;
   header.writeInt32BE(size, 0);
   return header;
-}
-
-function connectionFailure(error: unknown, apiName: string, key: string): Failure {
-  if (error instanceof Error && error.name.includes('SASL'))
-    return new Failure('kafka.authentication', 'stop', `broker ${key} refused the credentials`, {
-      cause: error,
-    });
-  return new Failure('kafka.connection', 'retry', `${apiName} to broker ${key} got no answer`, {
-    cause: error,
-    fix: `see that the broker runs and that its advertised listener ${key} can be reached from here`,
-  });
 }
 
 /** Errors of a connection reach the caller as Failures, so kafkajs's own account of them is for debugging only. */

@@ -16,6 +16,7 @@ export const ERROR = {
   coordinatorLoadInProgress: 14,
   coordinatorNotAvailable: 15,
   notCoordinator: 16,
+  invalidTopic: 17,
   recordListTooLarge: 18,
   notEnoughReplicas: 19,
   notEnoughReplicasAfterAppend: 20,
@@ -27,12 +28,15 @@ export const ERROR = {
   topicAuthorizationFailed: 29,
   groupAuthorizationFailed: 30,
   clusterAuthorizationFailed: 31,
+  illegalSaslState: 34,
   unsupportedVersion: 35,
   topicAlreadyExists: 36,
   invalidPartitions: 37,
   invalidReplicationFactor: 38,
   invalidConfig: 40,
   notController: 41,
+  invalidRequest: 42,
+  policyViolation: 44,
   outOfOrderSequence: 45,
   duplicateSequence: 46,
   invalidProducerEpoch: 47,
@@ -88,7 +92,6 @@ const ORDERS: Readonly<Record<Exclude<Order, 'dead-letter' | 'stop'>, readonly E
     'unknownMemberId',
     'rebalanceInProgress',
     'memberIdRequired',
-    'fencedInstanceId',
     'outOfOrderSequence',
     'duplicateSequence',
     'invalidTxnState',
@@ -97,7 +100,7 @@ const ORDERS: Readonly<Record<Exclude<Order, 'dead-letter' | 'stop'>, readonly E
     'unknownProducerId',
     'transactionAbortable',
   ],
-  fenced: ['invalidProducerEpoch', 'producerFenced'],
+  fenced: ['invalidProducerEpoch', 'producerFenced', 'fencedInstanceId'],
 };
 
 const NAMES: ReadonlyMap<number, string> = new Map(
@@ -113,14 +116,23 @@ const ORDER_BY_CODE: ReadonlyMap<number, Order> = new Map(
   ),
 );
 
+const REPLACED =
+  'another process has started under the same name: give each process an instance of its own; if it is the successor of this one, there is nothing to do';
+
 const FIXES: Readonly<Partial<Record<number, string>>> = {
   [ERROR.topicAuthorizationFailed]: 'grant the principal access to the topic',
   [ERROR.groupAuthorizationFailed]: 'grant the principal READ on the consumer group',
   [ERROR.transactionalIdAuthorizationFailed]: 'grant the principal WRITE on the transactional id',
+  [ERROR.invalidReplicationFactor]: 'ask for no more replicas than there are brokers',
+  [ERROR.policyViolation]:
+    "see the broker's policies (create.topic.policy.class.name, alter.config.policy.class.name)",
   [ERROR.invalidSessionTimeout]:
     "keep sessionTimeoutMs within the broker's group.min.session.timeout.ms and group.max.session.timeout.ms",
   [ERROR.invalidTransactionTimeout]:
     "keep the transaction timeout within the broker's transaction.max.timeout.ms",
+  [ERROR.invalidProducerEpoch]: REPLACED,
+  [ERROR.producerFenced]: REPLACED,
+  [ERROR.fencedInstanceId]: REPLACED,
   [ERROR.inconsistentGroupProtocol]: 'let every member of the group use the same assignment strategy',
 };
 
@@ -143,4 +155,26 @@ export function check(errorCode: number, what: string): void {
 /** True when `error` is a Failure made from one of these broker codes. */
 export function isBrokerError(error: unknown, ...errorCodes: readonly number[]): error is Failure {
   return error instanceof Failure && errorCodes.some((errorCode) => error.code === codeOf(errorCode));
+}
+
+/**
+ * Checks the parts of one answer; an error tells the broker's own words too, where it gives a reason.
+ * @throws Failure that names all that failed, with the code and order of one that does not pass by itself, if any
+ */
+export function checkAll(
+  parts: readonly {
+    readonly what: string;
+    readonly errorCode: number;
+    readonly errorMessage: string | null;
+  }[],
+): void {
+  const failures = parts
+    .filter(({ errorCode }) => errorCode !== ERROR.none)
+    .map(({ what, errorCode, errorMessage }) =>
+      failureOf(errorCode, errorMessage === null ? what : `${what} (${errorMessage})`),
+    );
+  const worst = failures.find(({ order }) => order !== 'retry') ?? failures[0];
+  if (worst === undefined) return;
+  const message = failures.map((failure) => failure.message).join('; ');
+  throw new Failure(worst.code, worst.order, message, worst.fix === undefined ? {} : { fix: worst.fix });
 }

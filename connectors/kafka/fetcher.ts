@@ -28,6 +28,8 @@ const BUFFERED_BYTES_MAX = 64 * 1024 * 1024;
  * which waits only shortly, so that the next one is not kept waiting in turn.
  */
 const LANES = [{ maxWaitMs: 250 }, { maxWaitMs: 20 }] as const;
+/** The first lane's wait where the last one ended with nothing: records end it at once, so it only saves requests. */
+const QUIET_WAIT_MS = 1_000;
 
 const RECONNECT: BackoffPolicy = { initialMs: 50, maxMs: 2_000, attemptsMax: Number.POSITIVE_INFINITY };
 
@@ -109,6 +111,19 @@ class PrefetchingFetcher implements Fetcher {
     return batches;
   }
 
+  seek(offsets: readonly PartitionOffset[]): void {
+    for (const partition of offsets) {
+      const key = partitionKey(partition);
+      const current = this.#readings.get(key);
+      assert(current !== undefined, `seek() on ${key}, which is not assigned`);
+      // As in assign: the answer to a request that is under way belongs to the reading that it was made for.
+      this.#readings.set(key, { ...newReading(partition), paused: current.paused });
+      this.#arrived.delete(current);
+    }
+    this.#failure = undefined;
+    this.#pump();
+  }
+
   pause(partitions: readonly TopicPartition[]): void {
     this.#setPaused(partitions, true);
   }
@@ -121,7 +136,7 @@ class PrefetchingFetcher implements Fetcher {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
     this.#readings.clear();
-    this.#wake?.abort();
+    this.#wake?.abort(NEWS);
     await Promise.all(this.#lanes.map((lane) => lane[Symbol.asyncDispose]()));
   }
 
@@ -166,7 +181,7 @@ class PrefetchingFetcher implements Fetcher {
     if (lane < 0 || bytesMax < PARTITION_FETCH_BYTES_MAX) return;
     // On a quiet broker all partitions gather for one long wait, instead of two requests taking turns for ever.
     if (lane === 0 && this.#quiet.has(leader) && this.#busy[1]!.has(leader)) return;
-    const { maxWaitMs } = LANES[lane]!;
+    const maxWaitMs = lane === 0 && this.#quiet.has(leader) ? QUIET_WAIT_MS : LANES[lane]!.maxWaitMs;
     for (const reading of readings) reading.inFlight = true;
     this.#busy[lane]!.add(leader);
     this.#reservedBytes += bytesMax;
@@ -234,7 +249,7 @@ class PrefetchingFetcher implements Fetcher {
     else for (const record of records) reading.waiting.push(record);
     this.#toTheEnd(key, reading);
     this.#arrived.add(reading);
-    this.#wake?.abort();
+    this.#wake?.abort(NEWS);
     return undefined;
   }
 
@@ -318,11 +333,13 @@ class PrefetchingFetcher implements Fetcher {
 
   #fail(error: unknown): void {
     this.#failure ??= error instanceof Error ? error : new Error(String(error));
-    this.#wake?.abort();
+    this.#wake?.abort(NEWS);
   }
 }
 
 const LOCATING = 'leaders';
+/** A reason that needs no DOMException to be made. */
+const NEWS = 'news';
 const brokerKey = (nodeId: number): string => `broker ${nodeId}`;
 
 function newReading({ topic, partition, offset }: PartitionOffset): Reading {

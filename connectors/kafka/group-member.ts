@@ -1,7 +1,7 @@
 import { assert } from '../../infra/process/assert.ts';
 import { backoffMs } from '../../infra/process/backoff.ts';
 import type { BackoffPolicy } from '../../infra/process/backoff.ts';
-import { Failure } from '../../infra/process/failure.ts';
+import { Failure, describe } from '../../infra/process/failure.ts';
 import type { Log } from '../../infra/process/log.ts';
 import { assignPartitions } from './assignor.ts';
 import { isConnectionError } from './cluster.ts';
@@ -9,13 +9,10 @@ import type { Cluster } from './cluster.ts';
 import { Connections } from './connections.ts';
 import type { BrokerAddress, ClientContext } from './connections.ts';
 import { ERROR, check, isBrokerError } from './error-code.ts';
-import {
-  PROTOCOL_TYPE,
-  decodeAssignment,
-  decodeOwned,
-  encodeAssignment,
-  encodeSubscription,
-} from './group-protocol.ts';
+import { assignToMembers } from './group-leader.ts';
+import { decodeAssignment, encodeSubscription, protocolName } from './group-protocol.ts';
+import { fencedInstance, refusedByGroup } from './group-refusal.ts';
+import { describeMembership, groupRequests } from './group-requests.ts';
 import type { Assignment, GroupMember, GroupMetadata, GroupOptions } from './port.ts';
 import { partitionCounts } from './topic-admin.ts';
 
@@ -23,11 +20,11 @@ const SESSION_TIMEOUT_MS = 10_000;
 const HEARTBEAT_MAX_MS = 3_000;
 /** How long the coordinator waits for all members of a group to come to a rebalance. */
 const REBALANCE_TIMEOUT_MS = 60_000;
-/** What an answer may take beyond the time that the coordinator itself waits. */
-const ANSWER_SLACK_MS = 5_000;
 
 /** Rounds of joining that other members' coming and going may cost. */
 const REJOIN: BackoffPolicy = { initialMs: 10, maxMs: 500, attemptsMax: 200 };
+/** How often a member with another plan asks again, within a session timeout. */
+const REFUSALS_MAX = 20;
 
 export interface GroupMemberOptions {
   readonly context: ClientContext;
@@ -35,22 +32,9 @@ export interface GroupMemberOptions {
   readonly group: GroupOptions;
 }
 
-interface JoinAnswer {
-  readonly errorCode: number;
-  readonly generationId: number;
-  readonly leaderId: string;
-  readonly memberId: string;
-  readonly members: readonly { readonly memberId: string; readonly memberMetadata: Buffer }[];
-}
-
-interface SyncAnswer {
-  readonly errorCode: number;
-  readonly memberAssignment: Buffer | null;
-}
-
 const NOTHING: Assignment = new Map();
 
-/** The first checkpoint joins. Disposing leaves the group without telling the listener: let go of the work before. */
+/** The first checkpoint joins. Disposing does not tell the listener: let go of the work before. */
 export function openGroupMember(options: GroupMemberOptions): GroupMember {
   const names = options.group.topics.flat();
   assert(new Set(names).size === names.length, `a topic is in two sub-topologies: ${names.join(', ')}`);
@@ -62,6 +46,7 @@ class Member implements GroupMember {
   readonly #context: ClientContext;
   readonly #group: GroupOptions;
   readonly #topics: readonly string[];
+  readonly #protocol: string;
   readonly #log: Log;
   readonly #giveUp: () => void;
   readonly #heartbeats: Disposable;
@@ -73,6 +58,8 @@ class Member implements GroupMember {
   /** What was held last, to be asked for again. */
   #owned: Assignment = NOTHING;
   #due: 'nothing' | 'rejoin' | 'lost' = 'rejoin';
+  #fenced: Failure | null = null;
+  #revision = 0;
   #joined = false;
   #beating = false;
   #rebalancing = false;
@@ -83,10 +70,11 @@ class Member implements GroupMember {
     this.#context = context;
     this.#group = group;
     this.#topics = group.topics.flat();
+    this.#protocol = protocolName(group.strategy, group.planHash);
     this.#log = context.log.child({ group: group.groupId });
     this.#connections = new Connections(context);
     this.#sessionTimeoutMs = group.sessionTimeoutMs ?? SESSION_TIMEOUT_MS;
-    this.#metadata = { groupId: group.groupId, generationId: -1, memberId: '' };
+    this.#metadata = this.#outside();
     const intervalMs = Math.min(HEARTBEAT_MAX_MS, this.#sessionTimeoutMs / 3);
     this.#heartbeats = context.clock.every(intervalMs, () => void this.#beat());
     this.#giveUp = () => this.#abandonJoin();
@@ -104,6 +92,7 @@ class Member implements GroupMember {
     this.#rebalancing = true;
     try {
       await this.#letGo();
+      if (this.#fenced !== null) throw this.#fenced;
       await this.#join();
       if (this.#held.size > 0) await this.#group.listener.onAssigned(this.#held, this.#metadata);
     } finally {
@@ -117,10 +106,11 @@ class Member implements GroupMember {
     this.#heartbeats[Symbol.dispose]();
     this.#group.signal?.removeEventListener('abort', this.#giveUp);
     const { groupId, memberId } = this.#metadata;
+    const leaves = this.#group.leaveOnClose ?? this.#group.groupInstanceId === undefined;
     try {
-      if (this.#due !== 'lost' && memberId !== '') {
+      if (leaves && this.#due !== 'lost' && memberId !== '') {
         const coordinator = await this.#cluster.coordinator('group', groupId);
-        await this.#connections.call(coordinator, 'LeaveGroup', 3, { groupId, memberId });
+        await groupRequests.leave(this.#connections, coordinator, this.#metadata);
       }
     } catch (error) {
       this.#log.debug({ err: error }, 'the group learns by the session timeout that this member has left');
@@ -142,13 +132,20 @@ class Member implements GroupMember {
     const held = this.#held;
     this.#held = NOTHING;
     const { listener } = this.#group;
-    if (held.size > 0) await (this.#due === 'lost' ? listener.onLost(held) : listener.onRevoked(held));
+    try {
+      if (held.size > 0) await (this.#due === 'lost' ? listener.onLost(held) : listener.onRevoked(held));
+    } catch (error) {
+      // Why the membership is lost says more than what follows from it.
+      if (this.#fenced === null) throw error;
+      this.#log.debug({ err: error }, 'the listener failed to let go');
+    }
     this.#joined = false;
   }
 
   async #join(): Promise<void> {
     const counts = await this.#partitionCounts();
-    for (let attempt = 0; ; attempt++) {
+    const { clock, random } = this.#context;
+    for (let attempt = 0, refusals = 0; ; attempt++) {
       try {
         const assignment = await this.#cluster.withCoordinator('group', this.#group.groupId, (coordinator) =>
           this.#joinOnce(coordinator, counts),
@@ -161,100 +158,128 @@ class Member implements GroupMember {
         return;
       } catch (error) {
         if (this.#group.signal?.aborted) return;
+        if (isBrokerError(error, ERROR.inconsistentGroupProtocol)) {
+          await this.#refused(refusals++);
+          continue;
+        }
         if (this.#closed || attempt + 1 >= REJOIN.attemptsMax || !this.#mayJoinAgain(error)) throw error;
-        const { clock, random } = this.#context;
         await clock.sleep(backoffMs(REJOIN, Math.min(attempt, 10), random));
       }
     }
   }
 
+  /** @throws Failure when a session timeout has passed, after which a member that was killed would be gone */
+  async #refused(refusals: number): Promise<void> {
+    const { groupId, signal } = this.#group;
+    const asked = this.#cluster.withCoordinator('group', groupId, (coordinator) =>
+      refusedByGroup(this.#connections, coordinator, groupId, this.#protocol),
+    );
+    const refusal = await asked.catch((error: unknown) => {
+      if (signal?.aborted) return null;
+      throw error;
+    });
+    if (refusal === null) return;
+    if (this.#closed || refusals >= REFUSALS_MAX) throw refusal;
+    if (refusals === 0)
+      this.#log.warn(
+        { waitMs: this.#sessionTimeoutMs },
+        `waiting for the others to go: ${describe(refusal)}`,
+      );
+    await this.#context.clock.sleep(this.#sessionTimeoutMs / (REFUSALS_MAX - 1), signal);
+  }
+
   #mayJoinAgain(error: unknown): boolean {
-    if (isBrokerError(error, ERROR.unknownMemberId)) this.#forgetMembership();
-    return isBrokerError(
-      error,
-      ERROR.unknownMemberId,
-      ERROR.illegalGeneration,
-      ERROR.rebalanceInProgress,
-      ERROR.memberIdRequired,
+    if (isBrokerError(error, ERROR.fencedInstanceId)) this.#fence(error);
+    if (this.#fenced !== null) throw this.#fenced;
+    if (isBrokerError(error, ERROR.unknownMemberId)) this.#metadata = this.#outside();
+    return (
+      (error instanceof Failure && error.code === STALE_ASSIGNMENT) ||
+      isBrokerError(
+        error,
+        ERROR.unknownMemberId,
+        ERROR.illegalGeneration,
+        ERROR.rebalanceInProgress,
+        ERROR.memberIdRequired,
+      )
     );
   }
 
-  #forgetMembership(): void {
-    this.#metadata = { groupId: this.#group.groupId, generationId: -1, memberId: '' };
+  #fence(error: unknown): void {
+    this.#fenced = fencedInstance(this.#metadata, error);
+    this.#due = 'lost';
+  }
+
+  #member(generationId: number, memberId: string): GroupMetadata {
+    const { groupId, groupInstanceId } = this.#group;
+    const member = { groupId, generationId, memberId };
+    return groupInstanceId === undefined ? member : { ...member, groupInstanceId };
+  }
+
+  #outside(): GroupMetadata {
+    return this.#member(-1, '');
   }
 
   /** Checked by every member before it joins, so that none waits for a leader that cannot assign. */
   async #partitionCounts(): Promise<ReadonlyMap<string, number>> {
+    const { strategy, topics } = this.#group;
     const counts = await partitionCounts(this.#cluster, this.#topics);
     const alone = { memberId: '', owned: NOTHING };
-    assignPartitions(this.#group.strategy, this.#group.topics, counts, [alone]);
+    assignPartitions({ strategy, topics, partitionCounts: counts, members: [alone] });
     return counts;
   }
 
   async #joinOnce(coordinator: BrokerAddress, counts: ReadonlyMap<string, number>): Promise<Assignment> {
-    const { groupId, strategy, signal } = this.#group;
+    const { groupId, signal, taskPositions } = this.#group;
     signal?.throwIfAborted();
-    const joined = await this.#connections.call<JoinAnswer>(coordinator, 'JoinGroup', 5, {
-      groupId,
-      sessionTimeout: this.#sessionTimeoutMs,
-      rebalanceTimeout: REBALANCE_TIMEOUT_MS,
-      memberId: this.#metadata.memberId,
-      protocolType: PROTOCOL_TYPE,
-      groupProtocols: [{ name: strategy, metadata: encodeSubscription(this.#topics, this.#owned) }],
+    const subscription = { topics: this.#topics, owned: this.#owned, positions: taskPositions?.() ?? [] };
+    const joined = await groupRequests.join(this.#connections, coordinator, this.#metadata, {
+      sessionTimeoutMs: this.#sessionTimeoutMs,
+      rebalanceTimeoutMs: REBALANCE_TIMEOUT_MS,
+      protocol: this.#protocol,
+      subscription: encodeSubscription(subscription, this.#revision),
     });
-    if (joined.errorCode === ERROR.memberIdRequired)
-      this.#metadata = { groupId, generationId: -1, memberId: joined.memberId };
+    if (joined.errorCode === ERROR.memberIdRequired) this.#metadata = this.#member(-1, joined.memberId);
     check(joined.errorCode, `joining group ${groupId}`);
-    const { generationId, memberId } = joined;
-    this.#metadata = { groupId, generationId, memberId };
-    const groupAssignment = joined.leaderId === memberId ? this.#assignAll(joined, counts) : [];
-    const synced = await this.#connections.call<SyncAnswer>(
+    this.#metadata = this.#member(joined.generationId, joined.memberId);
+    const synced = await groupRequests.sync(
+      this.#connections,
       coordinator,
-      'SyncGroup',
-      3,
-      { groupId, generationId, memberId, groupAssignment },
-      REBALANCE_TIMEOUT_MS + ANSWER_SLACK_MS,
+      this.#metadata,
+      joined.leaderId === joined.memberId
+        ? await assignToMembers(this.#cluster, this.#group, joined.members, counts)
+        : [],
+      REBALANCE_TIMEOUT_MS,
     );
-    check(synced.errorCode, `syncing group ${groupId} generation ${generationId}`);
-    return decodeAssignment(synced.memberAssignment);
+    check(synced.errorCode, `syncing ${describeMembership(this.#metadata)}`);
+    return this.#ownAssignment(synced.memberAssignment);
   }
 
-  #assignAll(
-    { members }: JoinAnswer,
-    counts: ReadonlyMap<string, number>,
-  ): readonly { readonly memberId: string; readonly memberAssignment: Buffer }[] {
-    const { strategy, topics } = this.#group;
-    const claims = members.map((member) => ({
-      memberId: member.memberId,
-      owned: decodeOwned(member.memberMetadata),
-    }));
-    const assignments = assignPartitions(strategy, topics, counts, claims);
-    return [...assignments].map(([memberId, assignment]) => ({
-      memberId,
-      memberAssignment: encodeAssignment(assignment),
-    }));
+  /**
+   * A static member that comes back has its assignment from before. When that was made for other topics, it joins once
+   * more, with a subscription that the coordinator sees to be new, and so has the group rebalance.
+   */
+  #ownAssignment(bytes: Buffer | null): Assignment {
+    const { assignment, subscribed } = decodeAssignment(bytes);
+    if (subscribed === null || sameTopics(subscribed, this.#topics)) return assignment;
+    this.#revision++;
+    throw new Failure(
+      STALE_ASSIGNMENT,
+      'restart',
+      `${describeMembership(this.#metadata)}: the assignment was made for the topics ${subscribed.join(', ')}`,
+    );
   }
 
   /** Never rejects: what a heartbeat learns waits for the next checkpoint. */
   async #beat(): Promise<void> {
     if (!this.#joined || this.#beating || this.#closed) return;
     this.#beating = true;
-    const { groupId, generationId, memberId } = this.#metadata;
+    const metadata = this.#metadata;
     try {
-      const coordinator = await this.#cluster.coordinator('group', groupId);
-      const answer = await this.#connections.call<{ readonly errorCode: number }>(
-        coordinator,
-        'Heartbeat',
-        3,
-        {
-          groupId,
-          groupGenerationId: generationId,
-          memberId,
-        },
-      );
-      check(answer.errorCode, `heartbeat of ${memberId} in group ${groupId}`);
+      const coordinator = await this.#cluster.coordinator('group', metadata.groupId);
+      const answer = await groupRequests.heartbeat(this.#connections, coordinator, metadata);
+      check(answer.errorCode, `heartbeat of ${metadata.memberId} in ${describeMembership(metadata)}`);
     } catch (error) {
-      if (this.#joined && this.#metadata.generationId === generationId) this.#heed(error);
+      if (this.#joined && this.#metadata.generationId === metadata.generationId) this.#heed(error);
     } finally {
       this.#beating = false;
     }
@@ -270,7 +295,8 @@ class Member implements GroupMember {
       this.#due = 'lost';
       this.#joined = false;
       if (!isBrokerError(error, ERROR.illegalGeneration)) this.#owned = NOTHING;
-      if (isBrokerError(error, ERROR.unknownMemberId)) this.#forgetMembership();
+      if (isBrokerError(error, ERROR.fencedInstanceId)) this.#fence(error);
+      if (isBrokerError(error, ERROR.unknownMemberId)) this.#metadata = this.#outside();
       return;
     }
     const moved =
@@ -278,4 +304,10 @@ class Member implements GroupMember {
     if (moved) this.#cluster.forgetCoordinator('group', this.#group.groupId);
     if (error instanceof Failure && !this.#closed) this.#log.debug({ err: error }, 'a heartbeat failed');
   }
+}
+
+const STALE_ASSIGNMENT = 'kafka.stale_assignment';
+
+function sameTopics(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && new Set([...a, ...b]).size === a.length;
 }

@@ -1,36 +1,99 @@
-import type { Assignment } from './port.ts';
+import type { Assignment, AssignmentStrategy, TaskPosition } from './port.ts';
 import { WireReader, WireWriter } from './wire.ts';
 
 /** Kafka's `consumer` protocol: what members and leader tell each other through the coordinator. */
 export const PROTOCOL_TYPE = 'consumer';
 const SUBSCRIPTION_VERSION = 1;
 const ASSIGNMENT_VERSION = 0;
+/** First byte of our user data, in subscriptions and assignments. What another version wrote is not looked at. */
+const USER_DATA_VERSION = 1;
+const POSITION_BYTES = 16;
+const POSITIONS_HEAD_BYTES = 9;
 
-export function encodeSubscription(topics: readonly string[], owned: Assignment): Buffer {
+/** What a member tells the leader. */
+export interface Subscription {
+  readonly topics: readonly string[];
+  /** The partitions that it held. */
+  readonly owned: Assignment;
+  readonly positions: readonly TaskPosition[];
+}
+
+/** What the leader tells a member. */
+interface MemberAssignment {
+  readonly assignment: Assignment;
+  /** The topics that the member was subscribed to when this was assigned; null when the leader does not say. */
+  readonly subscribed: readonly string[] | null;
+}
+
+/**
+ * The name under which a strategy is offered. The coordinator lets nobody join who offers no name that all members do
+ * (INCONSISTENT_GROUP_PROTOCOL), so a plan in the name keeps out other plans before they disturb anybody.
+ */
+export function protocolName(strategy: AssignmentStrategy, planHash: string | undefined): string {
+  return planHash === undefined ? strategy : `${strategy}:${planHash}`;
+}
+
+/** A member that joins again with another `revision` makes the coordinator rebalance, whatever else is as it was. */
+export function encodeSubscription({ topics, owned, positions }: Subscription, revision: number): Buffer {
+  const userData = new WireWriter().int8(USER_DATA_VERSION).int32(revision);
+  userData.array(positions, ({ subTopology, partition, position }) =>
+    userData.int32(subTopology).int32(partition).int64(position),
+  );
   const writer = new WireWriter().int16(SUBSCRIPTION_VERSION);
-  writer.array(topics, (topic) => writer.string(topic)).blob(null);
+  writer.array(topics, (topic) => writer.string(topic)).blob(userData.bytes());
   return writePartitions(writer, owned).bytes();
 }
 
-/** The partitions that a member says it held. */
-export function decodeOwned(subscription: Buffer): Assignment {
-  const reader = new WireReader(subscription);
+export function decodeSubscription(bytes: Buffer): Subscription {
+  const reader = new WireReader(bytes);
   const version = reader.int16();
-  reader.array(() => reader.string());
-  reader.blob();
-  return version >= SUBSCRIPTION_VERSION && reader.remaining > 0 ? readPartitions(reader) : new Map();
+  const topics = reader.array(() => reader.string() ?? '');
+  const positions = decodePositions(reader.blob());
+  const hasOwned = version >= SUBSCRIPTION_VERSION && reader.remaining > 0;
+  return { topics, owned: hasOwned ? readPartitions(reader) : new Map(), positions };
 }
 
-export function encodeAssignment(assignment: Assignment): Buffer {
-  return writePartitions(new WireWriter().int16(ASSIGNMENT_VERSION), assignment).blob(null).bytes();
+export function encodeAssignment({ assignment, subscribed }: MemberAssignment): Buffer {
+  const writer = writePartitions(new WireWriter().int16(ASSIGNMENT_VERSION), assignment);
+  if (subscribed === null) return writer.blob(null).bytes();
+  const userData = new WireWriter().int8(USER_DATA_VERSION);
+  userData.array(subscribed, (topic) => userData.string(topic));
+  return writer.blob(userData.bytes()).bytes();
 }
 
 /** An empty buffer is an empty assignment. */
-export function decodeAssignment(bytes: Buffer | null): Assignment {
-  if (bytes === null || bytes.length === 0) return new Map();
+export function decodeAssignment(bytes: Buffer | null): MemberAssignment {
+  if (bytes === null || bytes.length === 0) return { assignment: new Map(), subscribed: null };
   const reader = new WireReader(bytes);
   reader.int16();
-  return readPartitions(reader);
+  const assignment = readPartitions(reader);
+  return { assignment, subscribed: decodeSubscribed(reader.blob()) };
+}
+
+/** Of a leader of another make, user data may be anything: it says nothing then. */
+function decodeSubscribed(userData: Buffer | null): readonly string[] | null {
+  if (userData === null || userData[0] !== USER_DATA_VERSION) return null;
+  try {
+    const reader = new WireReader(userData.subarray(1));
+    const topics = reader.array(() => reader.string() ?? '');
+    return reader.remaining === 0 ? topics : null;
+  } catch (error) {
+    if (error instanceof RangeError) return null;
+    throw error;
+  }
+}
+
+/** User data that is missing, of another version or of another shape says nothing. */
+function decodePositions(userData: Buffer | null): readonly TaskPosition[] {
+  if (userData === null || userData.length < POSITIONS_HEAD_BYTES || userData[0] !== USER_DATA_VERSION)
+    return [];
+  const reader = new WireReader(userData.subarray(POSITIONS_HEAD_BYTES - 4));
+  if (userData.readInt32BE(POSITIONS_HEAD_BYTES - 4) * POSITION_BYTES !== reader.remaining - 4) return [];
+  return reader.array(() => ({
+    subTopology: reader.int32(),
+    partition: reader.int32(),
+    position: reader.int64(),
+  }));
 }
 
 function writePartitions(writer: WireWriter, assignment: Assignment): WireWriter {

@@ -2,10 +2,10 @@ import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import { systemClock } from '../../infra/process/clock.ts';
 import { Failure } from '../../infra/process/failure.ts';
-import { patchConnection, patchRequestQueue } from './kafkajs-patches.ts';
+import { patchAnswers, patchConnection, patchRequestQueue } from './kafkajs-patches.ts';
 
 /**
- * What is used of kafkajs's inside: one broker connection with TLS, SASL, version negotiation, correlation of
+ * What is used of kafkajs's inside: one broker connection with version negotiation, correlation of
  * requests and time limits, and the encodings of requests that are sent now and then. This file is the only one
  * that knows kafkajs's modules; the interfaces say as much of them as is used.
  */
@@ -23,6 +23,11 @@ export interface KafkajsRequestQueue {
   readonly pending: readonly unknown[];
   readonly throttledUntil: number;
   checkPendingRequests(): void;
+  fulfillRequest(answer: {
+    readonly size: number;
+    readonly correlationId: number;
+    readonly payload: Buffer;
+  }): void;
   push(request: {
     readonly entry: {
       readonly apiKey: number;
@@ -44,7 +49,6 @@ export interface KafkajsConnection {
   readonly socket: Socket | undefined;
   readonly connect: (this: KafkajsConnection) => Promise<boolean>;
   disconnect(): Promise<boolean>;
-  authenticate(): Promise<void>;
   nextCorrelationId(): number;
   failIfNotConnected(): void;
   rejectRequests(error: Error): void;
@@ -119,7 +123,9 @@ function load(): Kafkajs {
     require('kafkajs/src/network/requestQueue') as { prototype: KafkajsRequestQueue },
     systemClock,
   );
-  patchConnection(require('kafkajs/src/network/connection') as { prototype: KafkajsConnection });
+  const connectionClass = require('kafkajs/src/network/connection') as { prototype: KafkajsConnection };
+  patchConnection(connectionClass);
+  patchAnswers(connectionClass);
   const { requests } = require('kafkajs/src/protocol/requests') as Pick<Kafkajs, 'requests'>;
   return {
     Broker: require('kafkajs/src/broker') as Kafkajs['Broker'],

@@ -1,8 +1,10 @@
+import { AnswerFrames } from './answer-frames.ts';
 import type { Clock } from '../../infra/process/clock.ts';
 import type { KafkajsConnection, KafkajsRequestQueue } from './kafkajs-internals.ts';
 
 /** Milliseconds after which requests that wait for a free place or for the end of a throttle are looked at again. */
 const PENDING_CHECK_MIN_MS = 10;
+const CORRELATION_ID_BYTES = 4;
 
 /**
  * kafkajs looks at its queue of waiting requests on a timer that it arms even when nothing waits, and with the
@@ -41,5 +43,33 @@ export function patchConnection(connectionClass: { readonly prototype: KafkajsCo
       attempts.set(this, attempt);
       return attempt;
     },
+  });
+}
+
+/**
+ * kafkajs keeps every chunk of an answer until the last one is there and then joins them, twice for a large answer.
+ * Here each chunk is copied once, to its place, and may be used again by the socket. The answers to its own
+ * authentication, which is not used, are the only ones that it wanted otherwise.
+ */
+export function patchAnswers(connectionClass: { readonly prototype: KafkajsConnection }): void {
+  const frames = new WeakMap<KafkajsConnection, AnswerFrames>();
+  Object.defineProperty(connectionClass.prototype, 'processData', {
+    value(this: KafkajsConnection, chunk: Buffer): void {
+      let own = frames.get(this);
+      if (own === undefined) frames.set(this, (own = new AnswerFrames()));
+      try {
+        own.push(chunk, (frame) => take(this.requestQueue, frame));
+      } catch (error) {
+        this.socket?.destroy(error instanceof Error ? error : new Error(String(error)));
+      }
+    },
+  });
+}
+
+function take(queue: KafkajsRequestQueue, frame: Buffer): void {
+  queue.fulfillRequest({
+    size: frame.length,
+    correlationId: frame.readInt32BE(0),
+    payload: frame.subarray(CORRELATION_ID_BYTES),
   });
 }

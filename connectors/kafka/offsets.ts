@@ -5,6 +5,7 @@ import { REQUEST_RETRY } from './cluster.ts';
 import type { Cluster } from './cluster.ts';
 import type { Connections, WireRequest } from './connections.ts';
 import { ERROR, check, failureOf } from './error-code.ts';
+import { describeMembership } from './group-requests.ts';
 import type { GroupMetadata, Kafka, PartitionOffset, TopicPartition } from './port.ts';
 import { WireWriter } from './wire.ts';
 import type { WireReader } from './wire.ts';
@@ -36,36 +37,45 @@ export function offsetLookup(cluster: Cluster, connections: Connections): Offset
 
     async commitOffsets(group, offsets) {
       if (offsets.length === 0) return;
-      await cluster.withCoordinator('group', group.groupId, async (coordinator) => {
-        const answer = await connections.call<OffsetCommitAnswer>(
-          coordinator,
-          'OffsetCommit',
-          5,
-          commitArgs(group, offsets),
-        );
-        for (const { topic, partitions } of answer.responses)
-          for (const { partition, errorCode } of partitions)
-            check(errorCode, `committing the offset of ${topic}-${partition} for group ${group.groupId}`);
-      });
+      await cluster.withCoordinator('group', group.groupId, (coordinator) =>
+        connections.send(coordinator, offsetCommitRequest(group, offsets)),
+      );
     },
 
     listOffsets: (partitions, which) => listOffsets(cluster, connections, partitions, which),
   };
 }
 
-interface OffsetCommitAnswer {
-  readonly responses: readonly {
-    readonly topic: string;
-    readonly partitions: readonly { readonly partition: number; readonly errorCode: number }[];
-  }[];
+/** OffsetCommit version 7, the first that names a static member. The broker keeps the offsets for as long as it does by default. */
+function offsetCommitRequest(group: GroupMetadata, offsets: readonly PartitionOffset[]): WireRequest<void> {
+  const body = new WireWriter().string(group.groupId).int32(group.generationId).string(group.memberId);
+  body.string(group.groupInstanceId ?? null);
+  body.array(byTopic(offsets), ({ topic, partitions }) => {
+    body.string(topic);
+    body.array(partitions, ({ partition, offset }) =>
+      body.int32(partition).int64(offset).int32(-1).string(null),
+    );
+  });
+  return {
+    apiKey: 8,
+    apiName: 'OffsetCommit',
+    apiVersion: 7,
+    flexible: false,
+    body: [body.bytes()],
+    decode: (reader) => checkCommitted(reader, group),
+  };
 }
 
-const commitArgs = (group: GroupMetadata, offsets: readonly PartitionOffset[]): object => ({
-  groupId: group.groupId,
-  groupGenerationId: group.generationId,
-  memberId: group.memberId,
-  topics: byTopic(offsets),
-});
+function checkCommitted(reader: WireReader, group: GroupMetadata): void {
+  reader.int32(); // throttle time
+  reader.array(() => {
+    const topic = reader.string();
+    reader.array(() => {
+      const partition = reader.int32();
+      check(reader.int16(), `committing ${topic}-${partition} for ${describeMembership(group)}`);
+    });
+  });
+}
 
 /** OffsetFetch version 7 with require_stable (KIP-447). */
 function offsetFetchRequest(
@@ -99,7 +109,8 @@ function readCommitted(reader: WireReader, groupId: string): ReadonlyMap<string,
       const offset = reader.int64();
       reader.int32(); // leader epoch
       reader.compactString(); // metadata
-      firstError ||= reader.int16();
+      const errorCode = reader.int16();
+      firstError ||= errorCode;
       reader.skipTags();
       if (offset >= 0) offsets.set(partitionKey({ topic, partition }), offset);
     });

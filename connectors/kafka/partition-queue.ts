@@ -1,11 +1,16 @@
 import { Failure } from '../../infra/process/failure.ts';
+import type { Compression } from './compression.ts';
+import type { Delivery } from './delivery.ts';
 import type { ProducerRecord, TopicPartition } from './port.ts';
-import { encodeBatch, soloBatchBytes } from './record-batch.ts';
-import type { EncodedBatch } from './record-batch.ts';
-import type { ProducerIdentity } from './transaction-requests.ts';
+import { ProducerBatch } from './producer-batch.ts';
+import { soloBatchBytes } from './record-batch-writer.ts';
+import type { ProducerSession } from './record-batch-writer.ts';
 
-/** Bytes of one batch with its header. Brokers and topics take 1 MiB and 12 bytes unless told otherwise (`message.max.bytes`). */
+/** Bytes of a batch with its header. Brokers and topics take 1 MiB and 12 bytes unless told otherwise (`message.max.bytes`). */
 export const BATCH_BYTES_MAX = 1024 * 1024;
+
+/** What a record's lengths, deltas and batch header may take beside its key, value and headers. */
+const OVERHEAD_BYTES_MAX = 128;
 
 /** Sequence numbers go from 0 to here and start again at 0. */
 const SEQUENCE_MAX = 0x7fffffff;
@@ -16,81 +21,93 @@ export function nextSequence(sequence: number, count: number): number {
   return next > SEQUENCE_MAX ? next - SEQUENCE_MAX - 1 : next;
 }
 
-/** The records of one partition on their way, batch by batch. The batch at the head stays the same until acknowledged. */
+/** The batches of one partition, in the order of their records. At most the first is in flight. */
 export class PartitionQueue implements TopicPartition {
   readonly topic: string;
   readonly partition: number;
-  readonly records: ProducerRecord[] = [];
   /** Sequence number of the next record to be acknowledged. */
   sequence = 0;
-  /** Offset after the last acknowledged record. */
-  nextOffset = -1;
-  #from = 0;
+  /** Whether its batches may go out: in a transaction, once the partition is part of it. */
+  released = false;
+  inFlight = false;
+  /** Waits before its first batch goes out again. */
+  held = false;
+  /** Tries of the first batch that failed in a row. */
+  failures = 0;
+  readonly #batches: ProducerBatch[] = [];
   #bytesMax = BATCH_BYTES_MAX;
-  #head: EncodedBatch | undefined;
+  #expectedBytes = 0;
 
   constructor(topic: string, partition: number) {
     this.topic = topic;
     this.partition = partition;
   }
 
-  get done(): boolean {
-    return this.#from === this.records.length;
+  get isEmpty(): boolean {
+    return this.#batches.length === 0;
   }
 
-  start(sequence: number): void {
-    this.sequence = sequence;
+  get head(): ProducerBatch | undefined {
+    return this.#batches[0];
   }
 
-  head(identity: ProducerIdentity): Buffer {
-    const session = { ...identity, transactional: true };
-    this.#head ??= encodeBatch(this.records, this.#from, this.#bytesMax, session, this.sequence);
-    return this.#head.bytes;
+  /** The number of bytes that the queue has grown by. */
+  append(record: ProducerRecord, delivery: Delivery): number {
+    const last = this.#batches.at(-1);
+    const before = last?.size ?? 0;
+    if (last?.append(record, delivery)) return last.size - before;
+    const batch = new ProducerBatch(this.#bytesMax, this.#expectedBytes);
+    batch.append(record, delivery);
+    this.#batches.push(batch);
+    return batch.size;
   }
 
-  acknowledge(baseOffset: number): void {
-    const count = this.#head?.count ?? 0;
-    this.#from += count;
-    this.sequence = nextSequence(this.sequence, count);
-    this.nextOffset = baseOffset + count;
-    this.#head = undefined;
+  /** The first batch, as it goes out: the same bytes each time. */
+  sealHead(session: ProducerSession, compression: Compression): Buffer {
+    const batch = this.#batches[0]!;
+    if (batch.bytes !== undefined) return batch.bytes;
+    this.#expectedBytes = batch.size;
+    return batch.seal(session, this.sequence, compression);
+  }
+
+  /** Returns the bytes that have become free. */
+  acknowledgeHead(baseOffset: number): number {
+    const batch = this.#batches.shift()!;
+    this.sequence = nextSequence(this.sequence, batch.count);
+    this.failures = 0;
+    batch.acknowledge(this, baseOffset);
+    return batch.size;
   }
 
   /**
-   * The broker refused the head batch for its size, before it appended anything: go on with batches half as large.
+   * The broker refused the first batch for its size, before it appended anything: go on with batches half as large.
+   * Returns the bytes by which the queue has grown.
    * @throws Failure `kafka.record_too_large` (dead-letter) when the batch holds one record
    */
-  split(): void {
-    const refused = this.#head;
-    if (refused === undefined) return;
-    if (refused.count === 1)
-      throw recordTooLarge(this, refused.bytes.length, "the topic's max.message.bytes");
-    this.#bytesMax = Math.ceil(refused.bytes.length / 2);
-    this.#head = undefined;
+  splitHead(): number {
+    const batch = this.#batches[0]!;
+    if (batch.count === 1) throw recordTooLarge(this, batch.size, "the topic's max.message.bytes");
+    this.#bytesMax = Math.ceil(batch.size / 2);
+    const parts = batch.split(this, this.#bytesMax);
+    this.#batches.splice(0, 1, ...parts);
+    return parts.reduce((bytes, part) => bytes + part.size, -batch.size);
+  }
+
+  fail(error: unknown): void {
+    for (const batch of this.#batches) batch.fail(error);
+    this.#batches.length = 0;
   }
 }
 
-/**
- * Sorts records into queues, keeping their order.
- * @throws Failure `kafka.record_too_large` (dead-letter) before anything is sent
- */
-export function queueByPartition(records: readonly ProducerRecord[]): readonly PartitionQueue[] {
-  const byTopic = new Map<string, PartitionQueue[]>();
-  const queues: PartitionQueue[] = [];
+/** @throws Failure `kafka.record_too_large` (dead-letter): a record fits into no batch */
+export function checkSizes(records: readonly ProducerRecord[]): void {
   for (const record of records) {
-    const { topic, partition } = record;
-    let ofTopic = byTopic.get(topic);
-    if (ofTopic === undefined) byTopic.set(topic, (ofTopic = []));
-    let queue = ofTopic[partition];
-    if (queue === undefined) {
-      queue = ofTopic[partition] = new PartitionQueue(topic, partition);
-      queues.push(queue);
-    }
-    const bytes = soloBatchBytes(record);
-    if (bytes > BATCH_BYTES_MAX) throw recordTooLarge(record, bytes, `${BATCH_BYTES_MAX} bytes`);
-    queue.records.push(record);
+    let bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0);
+    for (const header of record.headers ?? []) bytes += 3 * header.key.length + (header.value?.length ?? 0);
+    if (bytes <= BATCH_BYTES_MAX - OVERHEAD_BYTES_MAX) continue;
+    const exactly = soloBatchBytes(record);
+    if (exactly > BATCH_BYTES_MAX) throw recordTooLarge(record, exactly, `${BATCH_BYTES_MAX} bytes`);
   }
-  return queues;
 }
 
 function recordTooLarge({ topic, partition }: TopicPartition, bytes: number, bound: string): Failure {

@@ -1,3 +1,6 @@
+import type { Compression } from './compression.ts';
+import type { SecurityOptions } from './security.ts';
+
 /**
  * The Kafka port: all that Millrace asks of a Kafka client. Nothing above it knows which client carries it.
  * Offsets and timestamps are numbers (exact up to 2^53; timestamps in milliseconds); bytes are Buffers.
@@ -12,6 +15,10 @@ export interface Header {
   readonly value: Buffer | null;
 }
 
+/**
+ * A record as it was fetched. Key, value and headers are cut out of the fetched bytes each time they are asked for:
+ * they are getters, so keep what is needed twice, and name them in a copy (`{ ...record }` has none of them).
+ */
 export interface ConsumerRecord extends TopicPartition {
   readonly offset: number;
   /** Milliseconds since the Unix epoch. */
@@ -47,10 +54,35 @@ export interface GroupMetadata {
   readonly groupId: string;
   readonly generationId: number;
   readonly memberId: string;
+  /** Of a static member (KIP-345). */
+  readonly groupInstanceId?: string;
 }
 
 /** `<topic>` to partition numbers, ascending. */
 export type Assignment = ReadonlyMap<string, readonly number[]>;
+
+export interface ProducerOptions {
+  /** How batches are compressed (`compression.type`). Default: that of the client. */
+  readonly compression?: Compression;
+}
+
+export interface TransactionalProducerOptions extends ProducerOptions {
+  /** Milliseconds after which the broker aborts a transaction that its producer left open. Default 10000. */
+  readonly transactionTimeoutMs?: number;
+}
+
+/**
+ * Idempotent sends without transactions: at least once. What send() has acknowledged is in the log once (KIP-98);
+ * what a failed send() carried may be there or not.
+ */
+export interface Producer extends AsyncDisposable {
+  /**
+   * Resolves when all records are acknowledged (acks=all) with the offset after the last one of each partition. Calls
+   * may overlap: the records of a partition keep the order of the calls. Waits while 32 MiB are unacknowledged.
+   * @throws Failure `kafka.record_too_large` (dead-letter) before anything is sent, `kafka.delivery_timeout` (restart)
+   */
+  send(records: readonly ProducerRecord[]): Promise<readonly PartitionOffset[]>;
+}
 
 /** Transactional sends of one `transactional.id`. One transaction at a time; not for concurrent use. */
 export interface TransactionalProducer extends AsyncDisposable {
@@ -73,6 +105,11 @@ export interface Fetcher extends AsyncDisposable {
   assign(partitions: readonly PartitionOffset[]): void;
   /** What has arrived since the last poll; waits up to `maxWaitMs` for something. Empty batches report progress past control records. */
   poll(maxWaitMs: number): Promise<readonly FetchedBatch[]>;
+  /**
+   * Goes on at other offsets, for partitions that are assigned: what had arrived of them is dropped, a pause stays.
+   * Nothing is committed by it.
+   */
+  seek(offsets: readonly PartitionOffset[]): void;
   /** A paused partition is not fetched; what had arrived already still comes out of poll. */
   pause(partitions: readonly TopicPartition[]): void;
   resume(partitions: readonly TopicPartition[]): void;
@@ -87,6 +124,15 @@ export interface GroupListener {
   onLost(assignment: Assignment): Promise<void>;
 }
 
+/** How far a member's stores of one task are: the larger the position, the less is to be restored. */
+export interface TaskPosition {
+  /** Index in {@link GroupOptions.topics}. */
+  readonly subTopology: number;
+  readonly partition: number;
+  /** Sum of the changelog offsets that the stores hold. */
+  readonly position: number;
+}
+
 /** `co-partitioned`: partition i of every topic goes to one member (needs equal partition counts). */
 export type AssignmentStrategy = 'co-partitioned' | 'range';
 
@@ -97,6 +143,33 @@ export interface GroupOptions {
   readonly strategy: AssignmentStrategy;
   /** Milliseconds without a heartbeat after which the group goes on without this member. Default 10000. */
   readonly sessionTimeoutMs?: number;
+  /**
+   * Makes the member static (KIP-345): unique in the group, and the same after a restart. A process that comes back
+   * within the session timeout, after a kill too, gets its old assignment at once, and the others notice nothing. The
+   * id belongs to whoever joined last: an older process that still carries it is told `kafka.fenced_instance_id`
+   * (fenced) and stops. Letters, digits, dots, underscores and hyphens.
+   */
+  readonly groupInstanceId?: string;
+  /**
+   * Whether disposing the member gives its partitions to the others at once. Default: true for a dynamic member, false
+   * for a static one, which cannot know whether it is stopped for good or to be started again: had it left, its tasks
+   * would move twice and their state be restored twice. A static member that does not come back is missed after the
+   * session timeout; say `true` where it is known that it will not.
+   */
+  readonly leaveOnClose?: boolean;
+  /**
+   * Identifies what the members compute. It is part of the protocol's name, so that the coordinator itself keeps members
+   * of unlike plans apart: a group goes on undisturbed with the plan that it has, and who comes with another one waits
+   * a session timeout for the others to be gone and is refused then, `kafka.plan_mismatch` (stop).
+   */
+  readonly planHash?: string;
+  /** What this member could go on with, asked at each join. A task that is not named has position 0. */
+  readonly taskPositions?: () => readonly TaskPosition[];
+  /**
+   * Offsets that a task's stores may be behind the best and still be as good. Default 10000, as Kafka Streams'
+   * acceptable.recovery.lag.
+   */
+  readonly acceptableRecoveryLag?: number;
   readonly listener: GroupListener;
   /**
    * When it aborts, a join that waits for other members (for as long as a rebalance may take) is given up: checkpoint()
@@ -107,10 +180,12 @@ export interface GroupOptions {
 
 /** Keeps the membership alive in the background (heartbeats do not depend on what the owner is doing). */
 export interface GroupMember extends AsyncDisposable {
+  /** As of the last join; the generation is -1 while there is none. */
   readonly metadata: GroupMetadata;
   /**
    * To be called between batches by the owner's loop: runs a due rebalance (onRevoked, rejoin, onAssigned) to its end.
    * Cheap when none is due. Rebalances run nowhere else, so a listener never interleaves with the loop.
+   * @throws Failure `kafka.fenced_instance_id` (fenced), `kafka.plan_mismatch` (stop), and what the listener throws
    */
   checkpoint(): Promise<void>;
 }
@@ -118,12 +193,98 @@ export interface GroupMember extends AsyncDisposable {
 export interface TopicSpec {
   readonly name: string;
   readonly partitions: number;
+  /** Default: the broker's default.replication.factor. */
+  readonly replicationFactor?: number;
+  /** Replicas that must have a record before it counts as written. Default: the broker's min.insync.replicas. */
+  readonly minInsyncReplicas?: number;
   readonly config: Readonly<Record<string, string>>;
+  /**
+   * The application's own, which nobody else reads or configures: its settings are brought in line with `config` where
+   * that can lose nothing. Any other topic is left as it is once it exists. Default false.
+   */
+  readonly internal?: boolean;
 }
 
-export interface Kafka extends AsyncDisposable {
+export interface ConfigChange {
+  readonly name: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** Something of a topic that is not as planned and that only its owner may change. */
+export interface TopicDrift {
+  readonly topic: string;
+  /** `partitions`, `replicas` or the name of a setting. */
+  readonly what: string;
+  readonly wanted: string;
+  readonly found: string;
+  readonly fix: string;
+}
+
+/** What it takes to have the topics as specified. */
+export interface TopicPlan {
+  readonly create: readonly TopicSpec[];
+  readonly alter: readonly { readonly topic: string; readonly set: readonly ConfigChange[] }[];
+  readonly drift: readonly TopicDrift[];
+}
+
+/** A setting in force. */
+export interface TopicConfig {
+  /** Null when the broker does not tell it. */
+  readonly value: string | null;
+  /** Who has set it: the topic itself, or a broker for all topics, or nobody. */
+  readonly source: 'topic' | 'broker' | 'default';
+}
+
+export interface GroupListing {
+  readonly groupId: string;
+  /** `consumer` for groups of consumers. */
+  readonly protocolType: string;
+  /** As the broker names it: Stable, Empty, PreparingRebalance, CompletingRebalance, Dead. */
+  readonly state: string;
+}
+
+export interface GroupMemberDescription {
+  readonly memberId: string;
+  /** Null for a dynamic member. */
+  readonly groupInstanceId: string | null;
+  readonly clientId: string;
+  readonly host: string;
+  /** Empty while the group is not stable. */
+  readonly assignment: Assignment;
+}
+
+export interface GroupDescription extends GroupListing {
+  /** The assignor that the members have agreed on; empty while the group is not stable. */
+  readonly protocol: string;
+  readonly members: readonly GroupMemberDescription[];
+}
+
+export interface PartitionLag extends TopicPartition {
+  /** Null when the group has committed none. */
+  readonly committed: number | null;
+  /** First offset that the log still holds. */
+  readonly start: number;
+  /** The last stable offset: what a read-committed reader can reach. */
+  readonly end: number;
+  /** Offsets from the committed one (or the start, whichever is later) to the end; control records count. */
+  readonly lag: number;
+}
+
+/** Topics and groups: planned, verified, looked at. */
+export interface Admin {
   /**
-   * Creates the topics that are missing (replication factor: the broker's default) and verifies the others.
+   * Compares topics with what is there, and changes nothing: what would be created or altered is validated by the broker.
+   * @throws Failure (stop) in the broker's words when it refuses a part of the plan, as `kafka.invalid_config`
+   */
+  planTopics(topics: readonly TopicSpec[]): Promise<TopicPlan>;
+  /**
+   * Creates and alters as planned. A topic that somebody else creates meanwhile is verified like one that was there.
+   * @throws Failure `kafka.topic_drift` (stop) with everything that drifts; nothing is changed then
+   */
+  applyTopicPlan(plan: TopicPlan): Promise<void>;
+  /**
+   * Plans and applies: creates the topics that are missing, alters internal ones where that is safe, verifies the others.
    * @throws Failure `kafka.topic_drift` (stop): an existing topic has other partitions or another cleanup.policy
    */
   ensureTopics(topics: readonly TopicSpec[]): Promise<void>;
@@ -131,8 +292,29 @@ export interface Kafka extends AsyncDisposable {
   partitionCount(topic: string): Promise<number>;
   /** Resolves when the topic exists. */
   waitForTopics(topics: readonly string[], signal: AbortSignal): Promise<void>;
-  /** Initialises the transactional id: ends what an earlier owner left open and fences it. Default timeout 10 s. */
-  openProducer(transactionalId: string, transactionTimeoutMs?: number): Promise<TransactionalProducer>;
+  /** All settings of a topic by name. @throws Failure `kafka.topic_missing` (stop) */
+  describeConfigs(topic: string): Promise<ReadonlyMap<string, TopicConfig>>;
+  /** All groups of the cluster, sorted by id. */
+  listGroups(): Promise<readonly GroupListing[]>;
+  /** In the order asked. A group that does not exist is `Dead` and has no members. */
+  describeGroups(groupIds: readonly string[]): Promise<readonly GroupDescription[]>;
+  /** How far a group is behind on all partitions of the topics. @throws Failure `kafka.topic_missing` (stop) */
+  groupLag(groupId: string, topics: readonly string[]): Promise<readonly PartitionLag[]>;
+  /**
+   * Deletes the records below the given offsets (KIP-107); resolves with where each log now starts, which is later when
+   * more had been deleted before. The offsets must not be past the high watermark.
+   * @throws Failure `kafka.policy_violation` (stop): the topic is compacted, `kafka.offset_out_of_range` (stop)
+   */
+  deleteRecords(offsets: readonly PartitionOffset[]): Promise<readonly PartitionOffset[]>;
+}
+
+export interface Kafka extends Admin, AsyncDisposable {
+  /** Initialises the transactional id: ends what an earlier owner left open and fences it. */
+  openProducer(
+    transactionalId: string,
+    options?: TransactionalProducerOptions,
+  ): Promise<TransactionalProducer>;
+  openIdempotentProducer(options?: ProducerOptions): Promise<Producer>;
   openFetcher(): Fetcher;
   joinGroup(options: GroupOptions): Promise<GroupMember>;
   /** Committed offsets that are stable (require_stable, KIP-447), null where none is. */
@@ -152,4 +334,8 @@ export interface Kafka extends AsyncDisposable {
 export interface KafkaOptions {
   readonly brokers: readonly string[];
   readonly clientId: string;
+  /** TLS and SASL. Default: neither. */
+  readonly security?: SecurityOptions;
+  /** Of producers that are opened without one of their own. Default none. */
+  readonly compression?: Compression;
 }

@@ -3,9 +3,12 @@ import type { Clock } from '../../infra/process/clock.ts';
 import { Failure, orderFor } from '../../infra/process/failure.ts';
 import { REQUEST_RETRY } from './cluster.ts';
 import type { Cluster } from './cluster.ts';
-import type { Connections } from './connections.ts';
-import { ERROR, check, failureOf } from './error-code.ts';
-import type { Kafka, TopicSpec } from './port.ts';
+import { alterConfigsRequest, readConfigs } from './config-admin.ts';
+import type { BrokerAddress, Connections } from './connections.ts';
+import { ERROR, check, checkAll, failureOf } from './error-code.ts';
+import type { Admin, TopicConfig, TopicPlan, TopicSpec } from './port.ts';
+import { comparedConfigs, driftFailure, topicPlan, wantedConfig } from './topic-plan.ts';
+import type { TopicState } from './topic-plan.ts';
 
 /** Milliseconds that the controller may take to create topics. */
 const CREATE_TIMEOUT_MS = 15_000;
@@ -13,29 +16,26 @@ const CREATE_TIMEOUT_MS = 15_000;
 const WATCH_INTERVAL_MS = 250;
 /** A topic that was just created reaches all brokers' metadata within moments. */
 const SPREAD_RETRY: BackoffPolicy = { initialMs: 10, maxMs: 250, attemptsMax: 80 };
-const TOPIC_RESOURCE = 2;
-const CLEANUP_POLICY = 'cleanup.policy';
+/** Asks the broker for its own default. */
+const DEFAULT_REPLICATION_FACTOR = -1;
 
-export type TopicAdmin = Pick<Kafka, 'ensureTopics' | 'partitionCount' | 'waitForTopics'>;
+export type TopicAdmin = Pick<
+  Admin,
+  'planTopics' | 'applyTopicPlan' | 'ensureTopics' | 'partitionCount' | 'waitForTopics' | 'describeConfigs'
+>;
+
+/** What planning needs of the port. */
+interface Client {
+  readonly cluster: Cluster;
+  readonly connections: Connections;
+}
 
 export function topicAdmin(cluster: Cluster, connections: Connections, clock: Clock): TopicAdmin {
+  const client = { cluster, connections };
   return {
-    async ensureTopics(topics) {
-      if (topics.length === 0) return;
-      const names = topics.map(({ name }) => name);
-      const found = await cluster.retry(REQUEST_RETRY, () => cluster.refresh(names));
-      const missing = topics.filter(
-        ({ name }) => found.get(name)?.errorCode === ERROR.unknownTopicOrPartition,
-      );
-      if (missing.length > 0)
-        await cluster.retry(REQUEST_RETRY, () => createTopics(cluster, connections, missing));
-      const counts = await cluster.retry(SPREAD_RETRY, () => readCounts(cluster, names));
-      for (const { name, partitions } of topics) {
-        const actual = counts.get(name) ?? 0;
-        if (actual !== partitions) throw drift(name, `${partitions} partitions`, `${actual}`);
-      }
-      await verifyCleanupPolicies(cluster, connections, topics);
-    },
+    planTopics: (topics) => planTopics(client, topics),
+    applyTopicPlan: (plan) => applyTopicPlan(client, plan),
+    ensureTopics: async (topics) => applyTopicPlan(client, await planTopics(client, topics)),
 
     async partitionCount(topic) {
       const counts = await partitionCounts(cluster, [topic]);
@@ -48,6 +48,14 @@ export function topicAdmin(cluster: Cluster, connections: Connections, clock: Cl
         if (missing.length === 0) return;
         await clock.sleep(WATCH_INTERVAL_MS, signal);
       }
+    },
+
+    async describeConfigs(topic) {
+      await partitionCounts(cluster, [topic]);
+      const configs = await askController(client, SPREAD_RETRY, (controller) =>
+        readConfigs(connections, controller, [{ topic, names: [] }]),
+      );
+      return configs.get(topic) ?? new Map<string, TopicConfig>();
     },
   };
 }
@@ -74,13 +82,14 @@ async function readCounts(cluster: Cluster, topics: readonly string[]): Promise<
   const found = await cluster.refresh(topics);
   const counts = new Map<string, number>();
   for (const [topic, { errorCode, leaders }] of found) {
-    check(errorCode, `reading the metadata of topic ${topic}`);
-    if (leaders.includes(-1))
-      throw failureOf(ERROR.leaderNotAvailable, `reading the metadata of topic ${topic}`);
+    check(errorCode, metadataOf(topic));
+    if (leaders.includes(-1)) throw failureOf(ERROR.leaderNotAvailable, metadataOf(topic));
     counts.set(topic, leaders.length);
   }
   return counts;
 }
+
+const metadataOf = (topic: string): string => `reading the metadata of topic ${topic}`;
 
 async function missingTopics(cluster: Cluster, topics: readonly string[]): Promise<readonly string[]> {
   try {
@@ -92,85 +101,112 @@ async function missingTopics(cluster: Cluster, topics: readonly string[]): Promi
   }
 }
 
-async function createTopics(
-  cluster: Cluster,
-  connections: Connections,
-  topics: readonly TopicSpec[],
-): Promise<void> {
-  await cluster.refresh([]);
-  const answer = await connections.call<{
-    readonly topicErrors: readonly {
-      readonly topic: string;
-      readonly errorCode: number;
-      readonly errorMessage: string | null;
-    }[];
-  }>(cluster.controller(), 'CreateTopics', 3, {
-    timeout: CREATE_TIMEOUT_MS,
-    validateOnly: false,
-    topics: topics.map(({ name, partitions, config }) => ({
-      topic: name,
-      numPartitions: partitions,
-      replicationFactor: -1,
-      configEntries: Object.entries(config).map(([key, value]) => ({ name: key, value })),
-    })),
-  });
-  for (const { topic, errorCode, errorMessage } of answer.topicErrors)
-    if (errorCode !== ERROR.topicAlreadyExists)
-      check(errorCode, `creating topic ${topic}${errorMessage === null ? '' : ` (${errorMessage})`}`);
+async function planTopics(client: Client, topics: readonly TopicSpec[]): Promise<TopicPlan> {
+  if (topics.length === 0) return { create: [], alter: [], drift: [] };
+  const plan = topicPlan(topics, await readStates(client, topics));
+  if (plan.create.length > 0) await createTopics(client, plan.create, true);
+  if (plan.alter.length > 0) await alterTopics(client, plan.alter, true);
+  return plan;
 }
 
-async function verifyCleanupPolicies(
-  cluster: Cluster,
-  connections: Connections,
-  topics: readonly TopicSpec[],
-): Promise<void> {
-  const wanted = new Map(
-    topics.flatMap(({ name, config }) => {
-      const policy = config[CLEANUP_POLICY];
-      return policy === undefined ? [] : [[name, policy] as const];
-    }),
+async function applyTopicPlan(client: Client, { create, alter, drift }: TopicPlan): Promise<void> {
+  if (drift.length > 0) throw driftFailure(drift);
+  if (alter.length > 0) await alterTopics(client, alter, false);
+  if (create.length === 0) return;
+  const raced = await createTopics(client, create, false);
+  const { cluster } = client;
+  await cluster.retry(SPREAD_RETRY, () =>
+    readCounts(
+      cluster,
+      create.map(({ name }) => name),
+    ),
   );
-  if (wanted.size === 0) return;
-  const actual = await cluster.retry(SPREAD_RETRY, () =>
-    readCleanupPolicies(cluster, connections, [...wanted.keys()]),
+  if (raced.size === 0) return;
+  const second = await planTopics(
+    client,
+    create.filter(({ name }) => raced.has(name)),
   );
-  for (const [name, policy] of wanted) {
-    const found = actual.get(name) ?? '';
-    if (normalPolicy(found) !== normalPolicy(policy)) throw drift(name, `${CLEANUP_POLICY}=${policy}`, found);
-  }
+  if (second.drift.length > 0) throw driftFailure(second.drift);
+  if (second.alter.length > 0) await alterTopics(client, second.alter, false);
 }
 
-async function readCleanupPolicies(
-  cluster: Cluster,
-  connections: Connections,
-  topics: readonly string[],
-): Promise<ReadonlyMap<string, string>> {
-  const answer = await connections.call<{
-    readonly resources: readonly {
-      readonly errorCode: number;
-      readonly resourceName: string;
-      readonly configEntries: readonly { readonly configName: string; readonly configValue: string | null }[];
-    }[];
-  }>(cluster.controller(), 'DescribeConfigs', 2, {
-    resources: topics.map((name) => ({ type: TOPIC_RESOURCE, name, configNames: [CLEANUP_POLICY] })),
+/** The topics that exist, as they are. */
+async function readStates(
+  client: Client,
+  topics: readonly TopicSpec[],
+): Promise<ReadonlyMap<string, TopicState>> {
+  const { cluster, connections } = client;
+  const found = await cluster.retry(REQUEST_RETRY, async () => {
+    const metadata = await cluster.refresh(topics.map(({ name }) => name));
+    for (const [topic, { errorCode }] of metadata)
+      if (errorCode !== ERROR.unknownTopicOrPartition) check(errorCode, metadataOf(topic));
+    return metadata;
   });
+  const existing = topics.filter(({ name }) => found.get(name)?.errorCode === ERROR.none);
+  const wanted = existing
+    .map((spec) => ({ topic: spec.name, names: comparedConfigs(spec) }))
+    .filter(({ names }) => names.length > 0);
+  const configs = await askController(client, SPREAD_RETRY, (controller) =>
+    readConfigs(connections, controller, wanted),
+  );
   return new Map(
-    answer.resources.map(({ errorCode, resourceName, configEntries }) => {
-      check(errorCode, `reading the configuration of topic ${resourceName}`);
-      return [resourceName, configEntries[0]?.configValue ?? ''] as const;
+    existing.map(({ name }) => {
+      const { leaders = [], replicationFactor = 0 } = found.get(name) ?? {};
+      const config = configs.get(name) ?? new Map<string, TopicConfig>();
+      return [name, { partitions: leaders.length, replicationFactor, config }];
     }),
   );
 }
 
-const normalPolicy = (policy: string): string =>
-  policy
-    .split(',')
-    .map((part) => part.trim())
-    .toSorted()
-    .join(',');
+interface CreateTopicsAnswer {
+  readonly topicErrors: readonly {
+    readonly topic: string;
+    readonly errorCode: number;
+    readonly errorMessage: string | null;
+  }[];
+}
 
-function drift(topic: string, wanted: string, found: string): Failure {
-  return new Failure('kafka.topic_drift', 'stop', `topic ${topic} should have ${wanted}, it has ${found}`, {
-    fix: 'change the plan or the topic; a topic that others read is never altered from here',
+/** Resolves with the topics that were there already, be it from an earlier try whose answer was lost. */
+async function createTopics(
+  client: Client,
+  topics: readonly TopicSpec[],
+  validateOnly: boolean,
+): Promise<ReadonlySet<string>> {
+  const raced = new Set<string>();
+  await askController(client, REQUEST_RETRY, async (controller) => {
+    const answer = await client.connections.call<CreateTopicsAnswer>(controller, 'CreateTopics', 3, {
+      timeout: CREATE_TIMEOUT_MS,
+      validateOnly,
+      topics: topics.map((spec) => ({
+        topic: spec.name,
+        numPartitions: spec.partitions,
+        replicationFactor: spec.replicationFactor ?? DEFAULT_REPLICATION_FACTOR,
+        configEntries: Object.entries(wantedConfig(spec)).map(([name, value]) => ({ name, value })),
+      })),
+    });
+    const refused = answer.topicErrors.filter(({ topic, errorCode }) => {
+      if (errorCode === ERROR.topicAlreadyExists) raced.add(topic);
+      return errorCode !== ERROR.topicAlreadyExists;
+    });
+    checkAll(refused.map(({ topic, ...rest }) => ({ what: `creating topic ${topic}`, ...rest })));
+  });
+  return raced;
+}
+
+function alterTopics(client: Client, alter: TopicPlan['alter'], validateOnly: boolean): Promise<void> {
+  return askController(client, SPREAD_RETRY, (controller) =>
+    client.connections.send(controller, alterConfigsRequest(alter, validateOnly)),
+  );
+}
+
+/** Asks the controller of the moment: it may move, and its broker may die, between two tries. */
+function askController<T>(
+  { cluster }: Client,
+  policy: BackoffPolicy,
+  ask: (controller: BrokerAddress) => Promise<T>,
+): Promise<T> {
+  return cluster.retry(policy, async () => {
+    await cluster.refresh([]);
+    return ask(cluster.controller());
   });
 }

@@ -1,6 +1,7 @@
 import { byTopic } from './by-topic.ts';
 import type { BrokerAddress, Connections, WireRequest } from './connections.ts';
 import { check, failureOf } from './error-code.ts';
+import { describeMembership } from './group-requests.ts';
 import type { GroupMetadata, PartitionOffset, TopicPartition } from './port.ts';
 import { WireWriter } from './wire.ts';
 import type { WireReader } from './wire.ts';
@@ -15,10 +16,10 @@ const NO_IDENTITY: ProducerIdentity = { producerId: -1, producerEpoch: -1 };
 
 /**
  * InitProducerId version 4 (KIP-360). With the current identity it raises the epoch only for its owner; without one
- * it fences whoever owns the id.
+ * it fences whoever owns the id. A producer without transactions (null) gets an id of its own each time.
  */
 export function initProducerIdRequest(
-  transactionalId: string,
+  transactionalId: string | null,
   transactionTimeoutMs: number,
   current: ProducerIdentity = NO_IDENTITY,
 ): WireRequest<ProducerIdentity> {
@@ -32,7 +33,10 @@ export function initProducerIdRequest(
     body: [body.bytes()],
     decode: (reader) => {
       reader.int32(); // throttle time
-      check(reader.int16(), `initialising transactional id ${transactionalId}`);
+      check(
+        reader.int16(),
+        `initialising ${transactionalId === null ? 'a producer' : `transactional id ${transactionalId}`}`,
+      );
       return { producerId: reader.int64(), producerEpoch: reader.int16() };
     },
   };
@@ -114,7 +118,8 @@ export function txnOffsetCommitRequest(
 ): WireRequest<void> {
   const body = new WireWriter().compactString(transactionalId).compactString(group.groupId);
   body.int64(identity.producerId).int16(identity.producerEpoch);
-  body.int32(group.generationId).compactString(group.memberId).compactString(null);
+  body.int32(group.generationId).compactString(group.memberId);
+  body.compactString(group.groupInstanceId ?? null);
   body.compactArray(byTopic(offsets), ({ topic, partitions }) => {
     body.compactString(topic);
     body.compactArray(partitions, ({ partition, offset }) =>
@@ -139,57 +144,9 @@ function checkOffsetAnswers(reader: WireReader, group: GroupMetadata): void {
     const topic = reader.compactString();
     reader.compactArray(() => {
       const partition = reader.int32();
-      check(
-        reader.int16(),
-        `committing ${topic}-${partition} for group ${group.groupId} generation ${group.generationId}`,
-      );
+      check(reader.int16(), `committing ${topic}-${partition} for ${describeMembership(group)}`);
       reader.skipTags();
     });
     reader.skipTags();
   });
-}
-
-/** A partition's part of a produce request. */
-export interface PartitionBatch extends TopicPartition {
-  readonly bytes: Buffer;
-}
-
-export interface ProduceAnswer extends TopicPartition {
-  readonly errorCode: number;
-  readonly baseOffset: number;
-}
-
-/** Produce version 7, acks=all. The batches go to the socket uncopied. */
-export function produceRequest(
-  transactionalId: string,
-  timeoutMs: number,
-  batches: readonly PartitionBatch[],
-): WireRequest<readonly ProduceAnswer[]> {
-  const topics = byTopic(batches);
-  const body: Buffer[] = [];
-  let header = new WireWriter().string(transactionalId).int16(-1).int32(timeoutMs).int32(topics.length);
-  for (const { topic, partitions } of topics) {
-    header.string(topic).int32(partitions.length);
-    for (const { partition, bytes } of partitions) {
-      body.push(header.int32(partition).int32(bytes.length).bytes(), bytes);
-      header = new WireWriter();
-    }
-  }
-  return { apiKey: 0, apiName: 'Produce', apiVersion: 7, flexible: false, body, decode: readProduced };
-}
-
-function readProduced(reader: WireReader): readonly ProduceAnswer[] {
-  const answers: ProduceAnswer[] = [];
-  reader.array(() => {
-    const topic = reader.string() ?? '';
-    reader.array(() => {
-      const partition = reader.int32();
-      const errorCode = reader.int16();
-      const baseOffset = reader.int64();
-      reader.int64(); // log append time
-      reader.int64(); // log start offset
-      answers.push({ topic, partition, errorCode, baseOffset });
-    });
-  });
-  return answers;
 }

@@ -1,14 +1,14 @@
-import { assert, must } from '../../infra/process/assert.ts';
-import { backoffMs } from '../../infra/process/backoff.ts';
+import { assert } from '../../infra/process/assert.ts';
 import { Failure, orderFor } from '../../infra/process/failure.ts';
 import { partitionKey } from './by-topic.ts';
-import { REQUEST_RETRY, isConnectionError } from './cluster.ts';
+import { isConnectionError } from './cluster.ts';
 import type { Cluster } from './cluster.ts';
 import { REQUEST_TIMEOUT_MS } from './connections.ts';
 import type { BrokerAddress, ClientContext, Connections } from './connections.ts';
-import { ERROR, check, isBrokerError } from './error-code.ts';
-import { queueByPartition } from './partition-queue.ts';
-import type { PartitionQueue } from './partition-queue.ts';
+import type { Compression } from './compression.ts';
+import { Delivery } from './delivery.ts';
+import { ERROR, isBrokerError } from './error-code.ts';
+import { checkSizes } from './partition-queue.ts';
 import type {
   GroupMetadata,
   PartitionOffset,
@@ -21,13 +21,10 @@ import {
   addPartitions,
   endTransaction,
   initProducerIdRequest,
-  produceRequest,
   txnOffsetCommitRequest,
 } from './transaction-requests.ts';
-import type { ProduceAnswer, ProducerIdentity } from './transaction-requests.ts';
-
-/** Bytes of one produce request; a broker takes 100 MiB (`socket.request.max.bytes`). */
-const REQUEST_BYTES_MAX = 16 * 1024 * 1024;
+import type { ProducerIdentity } from './transaction-requests.ts';
+import { Sender } from './sender.ts';
 
 /** Milliseconds between two questions whether the transaction before is ended. */
 const MARKERS_POLL_MS = 5;
@@ -43,6 +40,7 @@ export interface ProducerOptions {
   readonly transactionalId: string;
   /** Milliseconds after which the broker aborts a transaction that was left open. */
   readonly transactionTimeoutMs: number;
+  readonly compression: Compression;
 }
 
 /** Initialises the transactional id. @throws Failure; the order is `retry` when the coordinator could not be reached */
@@ -96,7 +94,7 @@ function stuck(transactionalId: string, cause: Failure): Failure {
  */
 class Producer implements TransactionalProducer {
   readonly #options: ProducerOptions;
-  readonly #sequences = new Map<string, number>();
+  readonly #sender: Sender;
   readonly #partitions = new Set<string>();
   readonly #groups = new Set<string>();
   #identity: ProducerIdentity;
@@ -106,6 +104,9 @@ class Producer implements TransactionalProducer {
   constructor(options: ProducerOptions, identity: ProducerIdentity) {
     this.#options = options;
     this.#identity = identity;
+    const { transactionTimeoutMs } = options;
+    const deliveryTimeoutMs = Math.max(transactionTimeoutMs, REQUEST_TIMEOUT_MS);
+    this.#sender = new Sender({ ...options, deliveryTimeoutMs }, identity);
   }
 
   begin(): void {
@@ -115,13 +116,19 @@ class Producer implements TransactionalProducer {
 
   async send(records: readonly ProducerRecord[]): Promise<readonly PartitionOffset[]> {
     this.#assertOpen('send');
-    const queues = queueByPartition(records);
+    checkSizes(records);
     return this.#step(async () => {
-      await this.#register(queues);
-      for (const queue of queues) queue.start(this.#sequences.get(partitionKey(queue)) ?? 0);
-      await this.#deliver(queues);
-      for (const queue of queues) this.#sequences.set(partitionKey(queue), queue.sequence);
-      return queues.map(({ topic, partition, nextOffset }) => ({ topic, partition, offset: nextOffset }));
+      const delivery = new Delivery();
+      for (const record of records) {
+        if (this.#sender.isFull) {
+          await this.#release();
+          await this.#sender.room();
+        }
+        this.#sender.append(record, delivery);
+      }
+      await this.#release();
+      delivery.complete();
+      return delivery.done;
     });
   }
 
@@ -170,10 +177,7 @@ class Producer implements TransactionalProducer {
     const failed = this.#state === 'failed';
     try {
       if (!this.#isEmpty()) await this.#end('abort').catch((error: unknown) => this.#excuse(error, failed));
-      if (failed) {
-        this.#identity = await initialise(this.#options, this.#identity);
-        this.#sequences.clear();
-      }
+      if (failed) await this.#renew();
       this.#settle('idle');
     } catch (error) {
       this.#state = 'closed';
@@ -203,7 +207,17 @@ class Producer implements TransactionalProducer {
   #settle(state: 'idle'): void {
     this.#partitions.clear();
     this.#groups.clear();
+    this.#sender.retain();
     this.#state = state;
+  }
+
+  /** Takes a new epoch, which it gets only while this producer is still the owner. */
+  async #renew(): Promise<void> {
+    await this.#sender.reset(
+      new Failure('kafka.transaction_aborted', 'restart', 'the transaction is aborted'),
+    );
+    this.#identity = await initialise(this.#options, this.#identity);
+    this.#sender.restart(this.#identity);
   }
 
   async #step<T>(run: () => Promise<T>): Promise<T> {
@@ -212,6 +226,8 @@ class Producer implements TransactionalProducer {
       return await run();
     } catch (error) {
       this.#state = 'failed';
+      // What is still under way must have reached the log, or not, before the transaction is ended.
+      await this.#sender.reset(error);
       throw await this.#judge(error);
     } finally {
       this.#busy = false;
@@ -224,15 +240,15 @@ class Producer implements TransactionalProducer {
    */
   async #judge(error: unknown): Promise<unknown> {
     const { transactionalId, transactionTimeoutMs } = this.#options;
-    if (orderFor(error) !== 'fenced') return abortable(error, transactionalId);
+    if (!isBrokerError(error, ERROR.invalidProducerEpoch, ERROR.producerFenced))
+      return abortable(error, transactionalId);
     try {
-      this.#identity = await initialise(this.#options, this.#identity);
+      await this.#renew();
     } catch {
       return error;
     }
     this.#partitions.clear();
     this.#groups.clear();
-    this.#sequences.clear();
     return new Failure(
       TIMED_OUT,
       'restart',
@@ -249,92 +265,20 @@ class Producer implements TransactionalProducer {
     if (!(judged instanceof Failure && judged.code === TIMED_OUT)) throw judged;
   }
 
-  /** Adds the partitions that are new in this transaction, all in one request. */
-  async #register(queues: readonly PartitionQueue[]): Promise<void> {
-    const added: TopicPartition[] = queues.filter((queue) => !this.#partitions.has(partitionKey(queue)));
-    if (added.length === 0) return;
+  /** Lets the waiting records go out, once the partitions that are new in this transaction are added to it, all at once. */
+  async #release(): Promise<void> {
+    const waiting = [...this.#sender.partitions];
+    const added = waiting.filter((partition) => !this.#partitions.has(partitionKey(partition)));
+    if (added.length > 0) await this.#register(added);
+    this.#sender.release(waiting);
+  }
+
+  async #register(added: readonly TopicPartition[]): Promise<void> {
     for (const partition of added) this.#partitions.add(partitionKey(partition));
     const { connections, transactionalId } = this.#options;
     await askCoordinator(this.#options, (coordinator) =>
       addPartitions(connections, coordinator, transactionalId, this.#identity, added),
     );
-  }
-
-  /** Rounds of one batch per partition, until all are acknowledged. */
-  async #deliver(queues: readonly PartitionQueue[]): Promise<void> {
-    const { clock, random } = this.#options.context;
-    const { transactionTimeoutMs, cluster } = this.#options;
-    const giveUpAt = clock.now() + Math.max(transactionTimeoutMs, REQUEST_TIMEOUT_MS);
-    let attempt = 0;
-    for (let pending = queues.filter((queue) => !queue.done); pending.length > 0;) {
-      const topics = pending.filter(({ topic, partition }) => cluster.leader(topic, partition) === undefined);
-      if (topics.length > 0)
-        await cluster.retry(REQUEST_RETRY, () => cluster.refresh([...new Set(topics.map((t) => t.topic))]));
-      const failure = await this.#round(pending);
-      pending = pending.filter((queue) => !queue.done);
-      if (failure === undefined) {
-        attempt = 0;
-        continue;
-      }
-      if (clock.now() > giveUpAt) throw failure;
-      await clock.sleep(backoffMs(REQUEST_RETRY, Math.min(attempt++, 10), random));
-    }
-  }
-
-  /** Resolves to an error that passes by itself, if a partition met one. */
-  async #round(pending: readonly PartitionQueue[]): Promise<Failure | undefined> {
-    const { cluster } = this.#options;
-    const byLeader = Map.groupBy(pending, ({ topic, partition }) => cluster.leader(topic, partition));
-    const failures = await Promise.all(
-      [...byLeader].map(([leader, queues]) =>
-        leader === undefined ? noLeader(queues) : this.#produce(leader, queues),
-      ),
-    );
-    return failures.find((failure) => failure !== undefined);
-  }
-
-  async #produce(leader: number, queues: readonly PartitionQueue[]): Promise<Failure | undefined> {
-    const { cluster, connections, transactionalId } = this.#options;
-    const sent: PartitionQueue[] = [];
-    const batches = [];
-    let size = 0;
-    for (const queue of queues) {
-      const bytes = queue.head(this.#identity);
-      if (size > 0 && size + bytes.length > REQUEST_BYTES_MAX) break;
-      size += bytes.length;
-      sent.push(queue);
-      batches.push({ topic: queue.topic, partition: queue.partition, bytes });
-    }
-    try {
-      const request = produceRequest(transactionalId, REQUEST_TIMEOUT_MS, batches);
-      const answers = await connections.send(cluster.address(leader), request);
-      return this.#take(sent, answers);
-    } catch (error) {
-      // The same batch may go out again, here or to a new leader: the broker knows it by its sequence number.
-      if (!isConnectionError(error) && orderFor(error) !== 'retry') throw error;
-      for (const { topic } of sent) cluster.forgetLeader(topic);
-      return error as Failure;
-    }
-  }
-
-  #take(sent: readonly PartitionQueue[], answers: readonly ProduceAnswer[]): Failure | undefined {
-    const byPartition = new Map(answers.map((answer) => [partitionKey(answer), answer]));
-    let passing: Failure | undefined;
-    for (const queue of sent) {
-      const answer = must(byPartition.get(partitionKey(queue)), `no produce answer for ${queue.topic}`);
-      if (answer.errorCode === ERROR.none) queue.acknowledge(answer.baseOffset);
-      else if (answer.errorCode === ERROR.messageTooLarge || answer.errorCode === ERROR.recordListTooLarge)
-        queue.split();
-      else
-        try {
-          check(answer.errorCode, `producing to ${queue.topic}-${queue.partition}`);
-        } catch (error) {
-          if (orderFor(error) !== 'retry') throw error;
-          this.#options.cluster.forgetLeader(queue.topic);
-          passing ??= error as Failure;
-        }
-    }
-    return passing;
   }
 
   /** Ends the transaction, again and again until an answer comes: the coordinator takes a repetition for what it is. */
@@ -349,11 +293,6 @@ class Producer implements TransactionalProducer {
       }
     });
   }
-}
-
-function noLeader([queue]: readonly PartitionQueue[]): Promise<Failure> {
-  const where = queue === undefined ? 'a partition' : `${queue.topic}-${queue.partition}`;
-  return Promise.resolve(new Failure('kafka.leader_not_available', 'retry', `${where} has no leader`));
 }
 
 /** The broker takes offsets that name no membership from anybody, also from a zombie (KIP-447). */

@@ -6,16 +6,20 @@ import { startHttpServer } from '../../infra/process/http-server.ts';
 import type { Log } from '../../infra/process/log.ts';
 import { Metrics } from '../../infra/process/metrics.ts';
 import type { OptionSpecs, Options } from '../../infra/process/options.ts';
-import { ROLE_OPTIONS, count, requiredText } from '../../infra/process/role-options.ts';
+import { GROUP_OPTIONS, ROLE_OPTIONS, count, requiredText } from '../../infra/process/role-options.ts';
 import { runRole } from '../../infra/process/role.ts';
 import { connectRegistry } from '../../schemas/serde/schema-registry.ts';
+import { kafkaSecurity } from '../kafka/configured-security.ts';
 import { connectKafka } from '../kafka/kafka.ts';
+import { KAFKA_SECURITY_OPTIONS } from '../kafka/security-options.ts';
 import { Sink } from './sink.ts';
 import { createSinkMetrics } from './sink-metrics.ts';
 import { parseTableMapping } from './table-mapping.ts';
 
 const SPECS = {
   ...ROLE_OPTIONS,
+  ...KAFKA_SECURITY_OPTIONS,
+  ...GROUP_OPTIONS,
   databaseUrl: { schema: requiredText, help: 'target database, postgres://..', secret: true },
   tables: {
     schema: requiredText.transform((text, context) => {
@@ -50,11 +54,14 @@ async function runSink(options: Options<typeof SPECS>, log: Log, signal: AbortSi
   const metrics = new Metrics();
   metrics.collectProcess();
   const brokers = options.kafkaBootstrapServers;
-  await using kafka = await connectKafka({ brokers, clientId, log, clock: systemClock });
+  const security = kafkaSecurity(options);
+  await using kafka = await connectKafka({ brokers, clientId, security, log, clock: systemClock });
   const sink = new Sink(
     {
       sinkName: options.sinkName,
       groupId: clientId,
+      sessionTimeoutMs: options.sessionTimeoutMs,
+      ...(options.instance === undefined ? {} : { groupInstanceId: options.instance }),
       tables,
       databaseUrl: options.databaseUrl,
       bounds: { rowsMax: options.batchRows, bytesMax: options.batchBytes },
@@ -81,7 +88,13 @@ async function runSink(options: Options<typeof SPECS>, log: Log, signal: AbortSi
 }
 
 await runRole(
-  { name: 'sink', command: 'node connectors/postgres-sink/main.ts', options: SPECS, run: runSink },
+  {
+    name: 'sink',
+    command: 'node connectors/postgres-sink/main.ts',
+    options: SPECS,
+    verify: kafkaSecurity,
+    run: runSink,
+  },
   argv.slice(2),
   env,
 );

@@ -1,6 +1,6 @@
 import { type BackoffPolicy, backoffMs } from '../../infra/process/backoff.ts';
 import type { Clock } from '../../infra/process/clock.ts';
-import { type Order, describe, orderFor } from '../../infra/process/failure.ts';
+import { Failure, type Order, describe, orderFor } from '../../infra/process/failure.ts';
 import type { Log } from '../../infra/process/log.ts';
 import type { SchemaRegistry } from '../../schemas/serde/schema-registry.ts';
 import type { Fetcher, Kafka } from '../kafka/port.ts';
@@ -27,6 +27,10 @@ export interface SinkOptions {
   /** Names the offsets in the target, and with them the deployment. */
   readonly sinkName: string;
   readonly groupId: string;
+  /** Makes the sink a static member of its group. Default: a dynamic one. */
+  readonly groupInstanceId?: string;
+  /** Milliseconds of silence after which the group goes on without this process. Default 10000. */
+  readonly sessionTimeoutMs?: number;
   /** Topic (with prefix) to table. */
   readonly tables: ReadonlyMap<string, TableName>;
   readonly databaseUrl: string;
@@ -83,7 +87,8 @@ export class Sink {
       } catch (error) {
         const order = orderFor(error);
         if (order === 'fenced') this.#fenced++;
-        if (this.#fenced >= FENCED_MAX || order === 'stop' || order === 'dead-letter') throw error;
+        if (this.#fenced >= FENCED_MAX || isReplaced(error) || order === 'stop' || order === 'dead-letter')
+          throw error;
         await this.#backOff(error, order, signal);
       } finally {
         await this.#dropSession();
@@ -95,9 +100,12 @@ export class Sink {
     const { kafka, clock, log } = this.#context;
     const ownership = new Ownership(this.#options.sinkName, kafka);
     const lag = new LagReport(kafka, clock, log);
+    const { groupId, groupInstanceId, sessionTimeoutMs } = this.#options;
     await using fetcher = kafka.openFetcher();
     await using member = await kafka.joinGroup({
-      groupId: this.#options.groupId,
+      groupId,
+      ...(groupInstanceId === undefined ? {} : { groupInstanceId }),
+      ...(sessionTimeoutMs === undefined ? {} : { sessionTimeoutMs }),
       topics: [[...this.#options.tables.keys()]],
       strategy: 'range',
       listener: ownership.listener,
@@ -196,4 +204,9 @@ export class Sink {
     );
     await clock.sleep(waitMs, signal);
   }
+}
+
+/** A process with the same instance has taken this one's place in the group: to join again would throw that one out. */
+function isReplaced(error: unknown): boolean {
+  return error instanceof Failure && error.code === 'kafka.fenced_instance_id';
 }

@@ -8,7 +8,10 @@ import type { OptionSpecs, Options } from '../../infra/process/options.ts';
 import { ROLE_OPTIONS, count, requiredText } from '../../infra/process/role-options.ts';
 import { runRole } from '../../infra/process/role.ts';
 import { connectRegistry } from '../../schemas/serde/schema-registry.ts';
+import { kafkaSecurity } from '../kafka/configured-security.ts';
 import { connectKafka } from '../kafka/kafka.ts';
+import { PRODUCER_OPTIONS } from '../kafka/producer-options.ts';
+import { KAFKA_SECURITY_OPTIONS } from '../kafka/security-options.ts';
 import { BATCH_BYTES_MAX } from './batcher.ts';
 import { SourceMetrics } from './source-metrics.ts';
 import { runSource } from './source.ts';
@@ -26,6 +29,8 @@ const slotName = z.string().regex(/^[a-z0-9_]{1,63}$/, 'lower-case letters, digi
 
 const OPTIONS = {
   ...ROLE_OPTIONS,
+  ...KAFKA_SECURITY_OPTIONS,
+  ...PRODUCER_OPTIONS,
   databaseUrl: {
     schema: requiredText,
     help: 'source database, postgres://user:password@host:port/name',
@@ -57,8 +62,10 @@ async function run(options: Options<typeof OPTIONS>, log: Log, signal: AbortSign
   log.info({ httpPort: http.port }, 'listening');
   const clientId = `millrace-source-${options.slotName}`;
   const brokers = options.kafkaBootstrapServers;
+  const security = kafkaSecurity(options);
+  const { compressionType: compression } = options;
   const context = {
-    connectKafka: () => connectKafka({ brokers, clientId, log, clock: systemClock }),
+    connectKafka: () => connectKafka({ brokers, clientId, security, compression, log, clock: systemClock }),
     registry: connectRegistry({ url: options.schemaRegistryUrl, clientId }),
     clock: systemClock,
     random: Math.random,
@@ -69,7 +76,13 @@ async function run(options: Options<typeof OPTIONS>, log: Log, signal: AbortSign
 }
 
 await runRole(
-  { name: 'source', command: 'node connectors/postgres-source/main.ts', options: OPTIONS, run },
+  {
+    name: 'source',
+    command: 'node connectors/postgres-source/main.ts',
+    options: OPTIONS,
+    verify: kafkaSecurity,
+    run,
+  },
   argv.slice(2),
   env,
 );

@@ -49,7 +49,11 @@ export async function runSession(
   context.metrics.phase = 'connecting';
   const kafka = stack.use(await context.connectKafka());
   await kafka.ensureTopics(bookkeepingTopics(options.topicPrefix));
-  const producer = stack.use(await kafka.openProducer(names.transactionalId, TRANSACTION_TIMEOUT_MS));
+  const producer = stack.use(
+    await kafka.openProducer(names.transactionalId, {
+      transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
+    }),
+  );
   const stored = await readPosition(kafka, names.positionTopic, options.slotName);
 
   const connect = { url: options.databaseUrl, applicationName: `millrace-source ${options.slotName}` };

@@ -6,7 +6,7 @@ import { CCOMPAT_PATH, REGISTRY_RULES, setCompatibility } from './registry-serve
 import type { Provider, Stack, StackRequest } from './stack.ts';
 
 const POSTGRES_IMAGE = 'docker.io/library/postgres:18';
-const KAFKA_IMAGE = 'docker.io/apache/kafka:4.2.1';
+export const KAFKA_IMAGE = 'docker.io/apache/kafka:4.2.1';
 const REGISTRY_IMAGE = 'docker.io/apicurio/apicurio-registry:3.3.3';
 
 /** Images may have to be pulled first. */
@@ -14,7 +14,7 @@ const START_MAX_MS = 240_000;
 const POSTGRES_PORT = 5432;
 const KAFKA_CONTROLLER_PORT = 9093;
 /** The port that the image declares. Podman lists it as a binding, and Testcontainers waits until all have one. */
-const KAFKA_PORT = 9092;
+export const KAFKA_PORT = 9092;
 /** The broker talks to itself, too (transaction verification and markers), and may not reach the host's address. */
 const KAFKA_INSIDE = '127.0.0.1:19092';
 const REGISTRY_PORT = 8080;
@@ -101,6 +101,7 @@ async function startKafka({
     const controller = `127.0.0.1:${KAFKA_CONTROLLER_PORT}`;
     const settings = withInsideListener(
       kafkaSettings({ broker: `0.0.0.0:${KAFKA_PORT}`, controller, advertised }),
+      { bind: KAFKA_INSIDE, advertised: KAFKA_INSIDE },
     );
     const container = await new GenericContainer(KAFKA_IMAGE)
       .withEnvironment(asKafkaEnv(settings))
@@ -112,12 +113,15 @@ async function startKafka({
   });
 }
 
-function withInsideListener(settings: Readonly<Record<string, string>>): Record<string, string> {
-  const inside = `INSIDE://${KAFKA_INSIDE}`;
+/** A second listener for what does not come from the host: brokers among themselves, tools beside them. */
+export function withInsideListener(
+  settings: Readonly<Record<string, string>>,
+  inside: { readonly bind: string; readonly advertised: string },
+): Record<string, string> {
   return {
     ...settings,
-    listeners: `${settings['listeners']},${inside}`,
-    'advertised.listeners': `${settings['advertised.listeners']},${inside}`,
+    listeners: `${settings['listeners']},INSIDE://${inside.bind}`,
+    'advertised.listeners': `${settings['advertised.listeners']},INSIDE://${inside.advertised}`,
     'listener.security.protocol.map': `${settings['listener.security.protocol.map']},INSIDE:PLAINTEXT`,
     'inter.broker.listener.name': 'INSIDE',
   };

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
 import { Failure } from '../process/failure.ts';
@@ -16,11 +17,40 @@ async function freePorts(count: number): Promise<readonly number[]> {
   return ports;
 }
 
-function listenAnywhere(): Promise<Server> {
+/** Systems hand out ports for outgoing connections above these: Linux from 32768, macOS and Windows from 49152. */
+const LASTING_PORTS = { from: 15_000, to: 32_000 } as const;
+
+/**
+ * Free ports that stay free while their server is down: the system gives them to no outgoing connection, not even to
+ * one that knocks at the server that is down, which would meet itself there.
+ * @returns `count` different ports
+ */
+export async function lastingPorts(count: number): Promise<readonly number[]> {
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = randomInt(LASTING_PORTS.from, LASTING_PORTS.to);
+    if (await isFree(port)) ports.add(port);
+  }
+  return [...ports];
+}
+
+async function isFree(port: number): Promise<boolean> {
+  try {
+    const server = await listen(port);
+    await new Promise((resolve) => server.close(resolve));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const listenAnywhere = (): Promise<Server> => listen(0);
+
+function listen(port: number): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);
-    server.listen(0, LOCALHOST, () => resolve(server));
+    server.listen(port, LOCALHOST, () => resolve(server));
   });
 }
 

@@ -69,7 +69,7 @@ export async function startKafka(
 }
 
 /** Log settings and class path: every jar by name, since their order is part of what a class archive is bound to. */
-async function kafkaJava(home: string, runtime: JavaRuntime): Promise<readonly string[]> {
+export async function kafkaJava(home: string, runtime: JavaRuntime): Promise<readonly string[]> {
   const logSettings = join(home, 'log4j2.properties');
   await writeFile(logSettings, LOG_SETTINGS);
   const folder = join(runtime.serversFolder, 'kafka');
@@ -78,7 +78,7 @@ async function kafkaJava(home: string, runtime: JavaRuntime): Promise<readonly s
 }
 
 /** A formatted log folder to copy, made once: formatting costs the start of a virtual machine. */
-async function formatted(
+export async function formatted(
   machine: Machine,
   run: RunFolder,
   runtime: JavaRuntime,
@@ -89,15 +89,7 @@ async function formatted(
   const logDir = join(run.path, 'kafka-format');
   const config = `${logDir}.properties`;
   await writeFile(config, serverProperties(logDir, 9092, 9093));
-  const args = [
-    ...java,
-    'kafka.tools.StorageTool',
-    'format',
-    '--cluster-id',
-    newClusterId(),
-    '--config',
-    config,
-  ];
+  const args = [...java, 'kafka.tools.StorageTool', 'format', '--cluster-id', newUuid(), '--config', config];
   await runProgram(run, machine.clock, javaCommand(machine, runtime, { name: 'kafka-format', args }));
   const copy = `${template}-${randomUUID()}`;
   await cp(logDir, copy, { recursive: true });
@@ -108,16 +100,24 @@ async function formatted(
 
 /** Each run is a cluster of its own, so that what is bound to a cluster's identity can tell two runs apart. */
 async function renameCluster(logDir: string): Promise<string> {
-  const file = join(logDir, 'meta.properties');
-  const clusterId = newClusterId();
-  await writeFile(
-    file,
-    (await readFile(file, 'utf8')).replace(/^cluster\.id=.*$/m, `cluster.id=${clusterId}`),
-  );
+  const clusterId = newUuid();
+  await renameLogDir(logDir, { 'cluster.id': clusterId });
   return clusterId;
 }
 
-/** Kafka writes UUIDs in URL-safe base64. */
-function newClusterId(): string {
+/** Gives a formatted log folder another identity: `cluster.id`, `node.id` or `directory.id`. */
+export async function renameLogDir(
+  logDir: string,
+  identity: Readonly<Record<string, string>>,
+): Promise<void> {
+  const file = join(logDir, 'meta.properties');
+  let text = await readFile(file, 'utf8');
+  for (const [name, value] of Object.entries(identity))
+    text = text.replace(new RegExp(`^${name.replaceAll('.', '\\.')}=.*$`, 'm'), `${name}=${value}`);
+  await writeFile(file, text);
+}
+
+/** A random UUID as Kafka writes it: in URL-safe base64. */
+export function newUuid(): string {
   return Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url');
 }

@@ -27,6 +27,8 @@ export function kafkaSettings(addresses: KafkaAddresses): Readonly<Record<string
     'share.coordinator.state.topic.min.isr': '1',
     'share.coordinator.state.topic.num.partitions': '1',
     'log.cleaner.dedupe.buffer.size': '16777216',
+    // Minutes are too seldom for a disk that a load test fills.
+    'log.retention.check.interval.ms': '10000',
     'num.network.threads': '2',
     'num.io.threads': '4',
   };
@@ -39,8 +41,9 @@ export function asProperties(settings: Readonly<Record<string, string>>): string
     .join('');
 }
 
-/** As the environment that the apache/kafka image reads. */
+/** As the environment that the apache/kafka image reads: `_` for `.`, `__` for `_`, `___` for `-`. */
 export function asKafkaEnv(settings: Readonly<Record<string, string>>): Record<string, string> {
-  const variable = (name: string): string => `KAFKA_${name.replaceAll('.', '_').toUpperCase()}`;
+  const variable = (name: string): string =>
+    `KAFKA_${name.replaceAll('_', '__').replaceAll('-', '___').replaceAll('.', '_').toUpperCase()}`;
   return Object.fromEntries(Object.entries(settings).map(([name, value]) => [variable(name), value]));
 }

@@ -23,14 +23,20 @@ export function processesProvider(machine: Machine): Provider {
   return {
     name: 'processes',
     async unavailable() {
-      const java = await findJava(machine);
-      const problems = 'problem' in java ? [java.problem] : [];
-      if (!hasMaven(machine) && !(await isComplete(await serversFolder(machine)))) problems.push(MAVEN);
+      const problems = await kafkaProblems(machine);
       if ((await findPostgres(machine)) === null) problems.push(POSTGRES);
       return problems.length === 0 ? null : problems.join('; ');
     },
     start: (request) => startProcesses(machine, request),
   };
+}
+
+/** What keeps Kafka from running as a process here, with what to install; empty when nothing does. */
+export async function kafkaProblems(machine: Machine): Promise<string[]> {
+  const java = await findJava(machine);
+  const problems = 'problem' in java ? [java.problem] : [];
+  if (!hasMaven(machine) && !(await isComplete(await serversFolder(machine)))) problems.push(MAVEN);
+  return problems;
 }
 
 async function startProcesses(machine: Machine, { onProgress }: StackRequest): Promise<Stack> {

@@ -23,10 +23,10 @@ export async function startStack(request: StackRequest, machine: Machine = thisM
  * The one asked for; on `auto` external when there are URLs, else the first that the machine can offer.
  * @throws Failure `local.unavailable`
  */
-export async function chooseProvider(
-  request: StackRequest,
-  providers: readonly Provider[],
-): Promise<Provider> {
+export async function chooseProvider<P extends Pick<Provider, 'name' | 'unavailable'>>(
+  request: Pick<StackRequest, 'provider' | 'external'>,
+  providers: readonly P[],
+): Promise<P> {
   const wanted =
     request.provider === 'auto' && request.external !== undefined ? 'external' : request.provider;
   const candidates = providers.filter(({ name }) =>
@@ -41,7 +41,7 @@ export async function chooseProvider(
   throw new Failure(
     'local.unavailable',
     'stop',
-    `no way to run Postgres, Kafka and a schema registry here:\n  ${problems.join('\n  ')}`,
+    `no way to run the servers here:\n  ${problems.join('\n  ')}`,
     {
       fix: 'one of these ways is enough; or give the URLs of servers that run already (MILLRACE_EXTERNAL_*)',
     },

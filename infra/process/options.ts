@@ -13,7 +13,7 @@ export interface OptionSpec {
   readonly help: string;
   /** Read when the MILLRACE_ variable is not set, for names that the field already uses (`PGHOST`). */
   readonly envFallback?: string;
-  /** Shown in the help instead of the default. Secrets are never echoed and may come from `<ENV>_FILE`. */
+  /** Shown in the help instead of the default. Secrets are never echoed, and may come from a file that `<variable>_FILE` names. */
   readonly secret?: boolean;
   /** A flag without a value: given means `true`. In the environment it is written out, `true` or `false`. */
   readonly isSwitch?: boolean;
@@ -27,12 +27,15 @@ export type ParsedOptions<S extends OptionSpecs> =
   | { readonly kind: 'run'; readonly options: Options<S> }
   | { readonly kind: 'help'; readonly text: string };
 
-const flagOf = (name: string): string => name.replaceAll(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
-const envOf = (name: string): string => `MILLRACE_${flagOf(name).replaceAll('-', '_').toUpperCase()}`;
+/** `kafkaBrokers` as `kafka-brokers`. */
+export const flagOf = (name: string): string => name.replaceAll(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
+/** `kafkaBrokers` as `MILLRACE_KAFKA_BROKERS`. */
+export const envOf = (name: string): string => `MILLRACE_${flagOf(name).replaceAll('-', '_').toUpperCase()}`;
 
 /**
  * Flag over environment over default.
- * @throws Failure `config.invalid` that lists every problem at once, each with flag and variable.
+ * @throws Failure `config.invalid` that lists every problem at once, each with flag and variable; a secret's file that
+ * cannot be read comes first, alone
  */
 export function parseOptions<S extends OptionSpecs>(
   command: string,
@@ -84,18 +87,30 @@ function fromEnv(
   spec: OptionSpec,
   env: Readonly<Record<string, string | undefined>>,
 ): string | undefined {
-  const direct = env[envOf(name)];
-  if (direct !== undefined) return direct;
-  const file = env[`${envOf(name)}_FILE`];
-  if (spec.secret && file !== undefined) return readFileSync(file, 'utf8').trimEnd();
-  return spec.envFallback === undefined ? undefined : env[spec.envFallback];
+  for (const variable of [envOf(name), spec.envFallback]) {
+    if (variable === undefined) continue;
+    const direct = env[variable];
+    if (direct !== undefined) return direct;
+    const file = env[`${variable}_FILE`] ?? '';
+    if (spec.secret && file !== '') return readSecret(variable, file);
+  }
+  return undefined;
+}
+
+function readSecret(variable: string, file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trimEnd();
+  } catch (error) {
+    throw new Failure('config.invalid', 'stop', `${variable}_FILE cannot be read`, { cause: error });
+  }
 }
 
 function helpText(command: string, specs: OptionSpecs): string {
   const lines = Object.entries(specs).map(([name, spec]) => {
     const value = spec.secret ? 'secret' : presence(spec);
     const also = spec.envFallback === undefined ? '' : `, ${spec.envFallback}`;
-    return `  --${flagOf(name)}${spec.isSwitch ? '' : ' VALUE'}\n      ${spec.help} (${value}; env ${envOf(name)}${also})`;
+    const file = spec.secret ? '; a file by .._FILE' : '';
+    return `  --${flagOf(name)}${spec.isSwitch ? '' : ' VALUE'}\n      ${spec.help} (${value}; env ${envOf(name)}${also}${file})`;
   });
   return `usage: ${command} [options]\n\n${lines.join('\n')}\n  --help\n      this text\n`;
 }

@@ -19,6 +19,24 @@ const commaSeparated = requiredText.transform((list) =>
     .filter((item) => item !== ''),
 );
 
+const INSTANCE_CHARACTERS_MAX = 200;
+
+/** What the roles whose processes share work through a consumer group are told besides. */
+export const GROUP_OPTIONS = {
+  instance: {
+    schema: z
+      .string()
+      .regex(/^[a-zA-Z0-9._-]+$/)
+      .max(INSTANCE_CHARACTERS_MAX)
+      .optional(),
+    help: 'name of this process among those that share its work: unique, and the same after a restart, which then has its old work back at once (static membership); stopped for good, it is missed after the session timeout',
+  },
+  sessionTimeoutMs: {
+    schema: count.default(10_000),
+    help: 'silence after which the others take over the work of this process, milliseconds',
+  },
+} as const satisfies OptionSpecs;
+
 /** What every role is told: where Kafka and the registry are, what its topics are called, where it answers. */
 export const ROLE_OPTIONS = {
   kafkaBootstrapServers: {

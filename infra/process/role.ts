@@ -13,6 +13,8 @@ interface Role<S extends RoleOptions> {
   /** How it is called, for the help. */
   readonly command: string;
   readonly options: S;
+  /** Looks at options together. @throws Failure `config.invalid` */
+  readonly verify?: (options: Options<S>) => unknown;
   readonly run: (options: Options<S>, log: Log, signal: AbortSignal) => Promise<void>;
 }
 
@@ -36,7 +38,10 @@ function optionsOf<S extends RoleOptions>(
 ): Options<S> | null {
   try {
     const parsed = parseOptions(role.command, role.options, argv, env);
-    if (parsed.kind === 'run') return parsed.options;
+    if (parsed.kind === 'run') {
+      role.verify?.(parsed.options);
+      return parsed.options;
+    }
     process.stdout.write(parsed.text);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;

@@ -42,6 +42,7 @@ export function roleSpec(name: RoleName, place: ChainPlace): RoleSpec {
       main: 'connectors/postgres-sink/main.ts',
       env: {
         ...common,
+        MILLRACE_INSTANCE: '0',
         MILLRACE_DATABASE_URL: place.targetUrl,
         MILLRACE_TABLES: 'order_fulfilment=public.order_fulfilment,customer_revenue=public.customer_revenue',
       },

@@ -13,6 +13,7 @@ export interface PartitionPlan {
 interface Input {
   readonly topic: string;
   readonly partitions: number;
+  readonly operator: 'stream-source' | 'table-source' | 'repartition-source';
 }
 
 /**
@@ -53,7 +54,7 @@ export function planPartitions(
   // What is joined decides first. One that is left follows where it comes from, and its partners then follow it.
   do settleSources();
   while (settleOneSink());
-  for (const part of parts) verify(inputs(part));
+  for (const part of parts) verify(part, inputs(part));
   return { tasks: parts.map((part) => inputs(part)[0]?.partitions ?? 0), repartitions };
 }
 
@@ -62,26 +63,43 @@ function inputsOf(
   repartitions: ReadonlyMap<string, number>,
   sourcePartitions: (topic: string) => number,
 ): Input[] {
-  return part.nodes.flatMap((node) => {
+  return part.nodes.flatMap((node): Input[] => {
     if (node.operator === 'stream-source' || node.operator === 'table-source')
-      return [{ topic: node.topic.name, partitions: sourcePartitions(node.topic.name) }];
+      return [
+        {
+          topic: node.topic.name,
+          partitions: sourcePartitions(node.topic.name),
+          operator: node.operator,
+        },
+      ];
     if (node.operator !== 'repartition-source') return [];
     const partitions = repartitions.get(node.repartition);
-    return partitions === undefined ? [] : [{ topic: node.repartition, partitions }];
+    return partitions === undefined ? [] : [{ topic: node.repartition, partitions, operator: node.operator }];
   });
 }
 
-function verify(inputs: readonly Input[]): void {
-  const most = inputs.reduce((a, b) => (b.partitions > a.partitions ? b : a), { topic: '', partitions: 0 });
-  const odd = inputs.find((input) => input.partitions !== most.partitions);
-  if (odd === undefined) return;
+function verify(part: SubTopology, inputs: readonly Input[]): void {
+  const most = Math.max(...inputs.map(({ partitions }) => partitions));
+  const odd = inputs.filter(({ partitions }) => partitions !== most);
+  if (odd.length === 0) return;
+  const joins = part.nodes.filter((node) => node.inputs.length > 1).map(({ id }) => id);
   const list = inputs.map(({ topic, partitions }) => `${topic} (${partitions})`).join(', ');
   throw new Failure(
     'engine.not_co_partitioned',
     'stop',
-    `topics that are joined differ in their partitions: ${list}`,
-    {
-      fix: `repartition ${odd.topic} to ${most.partitions}, with .repartition(name, keySchema, selector, ${most.partitions})`,
-    },
+    `topics that are joined${joins.length === 0 ? '' : ` by ${joins.join(', ')}`} differ in their partitions: ${list}`,
+    { fix: odd.map((input) => adviceOn(input, most)).join('; ') },
   );
+}
+
+/** What brings an input to the number of partitions that the others have. */
+function adviceOn({ topic, operator }: Input, partitions: number): string {
+  switch (operator) {
+    case 'stream-source':
+      return `repartition ${topic} to ${partitions}, with .repartition(name, keySchema, selector, ${partitions})`;
+    case 'repartition-source':
+      return `give ${topic} ${partitions} partitions, the last argument of its .repartition(), or leave the number out`;
+    case 'table-source':
+      return `create ${topic} with ${partitions} partitions and fill it again: a table cannot be repartitioned under its own key`;
+  }
 }

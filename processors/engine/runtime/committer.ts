@@ -7,6 +7,7 @@ import { assert } from '../../../infra/process/assert.ts';
 import type { Clock } from '../../../infra/process/clock.ts';
 import { describe } from '../../../infra/process/failure.ts';
 import type { Log } from '../../../infra/process/log.ts';
+import type { ChangelogPositions } from './changelog-positions.ts';
 import type { EngineMetrics } from './engine-metrics.ts';
 import type { PendingOutput } from './pending-output.ts';
 import type { StreamTask } from './stream-task.ts';
@@ -14,9 +15,12 @@ import type { StreamTask } from './stream-task.ts';
 interface CommitterParts {
   readonly producer: TransactionalProducer;
   readonly pending: PendingOutput;
+  readonly positions: ChangelogPositions;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: EngineMetrics;
+  /** Told the offsets of each commit that is in. */
+  readonly onCommitted: (offsets: readonly PartitionOffset[]) => void;
 }
 
 /**
@@ -50,15 +54,17 @@ export class Committer {
    * @throws Failure as the producer does; stores and offsets then stand as they stood, and the session must end
    */
   async commit(tasks: readonly StreamTask[], group: GroupMetadata): Promise<void> {
-    const { producer, pending, clock, log, metrics } = this.#parts;
+    const { producer, pending, positions, clock, log, metrics, onCommitted } = this.#parts;
     if (!this.isPending(tasks)) return;
     assert(group.generationId >= 0, 'a commit without a generation is not fenced');
     const startedAt = clock.now();
     const records = [...pending.records, ...tasks.flatMap((task) => [...task.changes(startedAt)])];
+    const offsets = movedOffsets(tasks);
+    let sent: readonly PartitionOffset[] = [];
     producer.begin();
     try {
-      if (records.length > 0) await producer.send(records);
-      await producer.sendOffsets(group, movedOffsets(tasks));
+      if (records.length > 0) sent = await producer.send(records);
+      await producer.sendOffsets(group, offsets);
       await producer.commit();
     } catch (error) {
       await producer
@@ -67,7 +73,9 @@ export class Committer {
       throw error;
     }
     pending.clear();
+    positions.moved(sent);
     for (const task of tasks) settle(task, metrics);
+    onCommitted(offsets);
     this.#committedAt = clock.now();
     metrics.committed((this.#committedAt - startedAt) / 1_000);
   }

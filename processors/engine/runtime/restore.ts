@@ -4,6 +4,7 @@ import type { Clock } from '../../../infra/process/clock.ts';
 import type { Log } from '../../../infra/process/log.ts';
 import type { PlanStore } from '../plan/plan.ts';
 import type { StateStore } from '../state/store.ts';
+import type { ChangelogPositions } from './changelog-positions.ts';
 import { readToEnd } from './read-to-end.ts';
 
 /** How often a long restore reports, milliseconds. */
@@ -19,6 +20,7 @@ interface Restore {
   readonly storePlans: readonly PlanStore[];
   readonly stores: ReadonlyMap<string, StateStore>;
   readonly changelog: (store: string) => string;
+  readonly positions: ChangelogPositions;
   readonly onRemaining: (records: number) => void;
 }
 
@@ -28,8 +30,8 @@ interface Restore {
  * have been read before, as stable ones: then nothing can be added to the changelogs that belongs below them.
  */
 export async function restoreStores(restore: Restore): Promise<number | null> {
-  const { kafka, clock, log, signal, taskId, partition, storePlans, stores, changelog, onRemaining } =
-    restore;
+  const { kafka, clock, log, signal, taskId, partition, storePlans, stores, changelog } = restore;
+  const { positions, onRemaining } = restore;
   const byTopic = new Map(
     storePlans
       .filter((plan) => plan.changelog)
@@ -56,6 +58,7 @@ export async function restoreStores(restore: Restore): Promise<number | null> {
   });
   if (ends === null) return null;
   for (const store of byTopic.values()) store.commit();
+  positions.moved(ends);
   onRemaining(0);
   if (records > 0) log.info({ task: taskId, records, ms: clock.now() - startedAt }, 'state restored');
   return records;

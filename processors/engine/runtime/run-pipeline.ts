@@ -1,12 +1,16 @@
+import type { PartitionOffset } from '../../../connectors/kafka/port.ts';
 import { backoffMs } from '../../../infra/process/backoff.ts';
 import { describe, orderFor } from '../../../infra/process/failure.ts';
 import { progressTopicName } from '../../../schemas/change-event.ts';
+import { planHash } from '../plan/plan-hash.ts';
 import type { Topology } from '../topology.ts';
 import { type ApplicationNames, applicationNames } from './application-names.ts';
 import { type Application, type Environment, setUpApplication } from './application.ts';
+import { ChangelogPositions } from './changelog-positions.ts';
 import { Committer } from './committer.ts';
 import { GlobalTables } from './global-reader.ts';
 import { PendingOutput } from './pending-output.ts';
+import { startPurge } from './repartition-purge.ts';
 import { waitForSnapshot } from './snapshot-gate.ts';
 import { StreamLoop } from './stream-loop.ts';
 import { TaskAssignment } from './task-assignment.ts';
@@ -19,10 +23,17 @@ export interface PipelineOptions {
   readonly topicPrefix: string;
   /** Of this process among those that share the work: unique, and the same after a restart. */
   readonly instance: string;
+  /**
+   * Makes the process a static member of its group, so that after a restart it goes on with its old tasks at once. Give
+   * it only an instance that is the same after a restart. Default: a dynamic member.
+   */
+  readonly groupInstanceId?: string;
   /** Longest time between two commits while records flow, milliseconds. */
   readonly commitIntervalMs: number;
   /** Milliseconds of silence after which the group goes on without this process. */
   readonly sessionTimeoutMs: number;
+  /** Milliseconds between two deletions of repartitioned records that are processed. Default 30000. */
+  readonly repartitionPurgeIntervalMs?: number;
   readonly random: () => number;
   /** Told why the pipeline does not run yet, or null when it runs. */
   readonly onState: (reason: string | null) => void;
@@ -88,7 +99,7 @@ async function runMember(
   signal: AbortSignal,
 ): Promise<void> {
   const { kafka, names, clock, log, metrics } = application;
-  const { onState, commitIntervalMs, sessionTimeoutMs } = options;
+  const { onState, commitIntervalMs, sessionTimeoutMs, groupInstanceId } = options;
   await using producer = await kafka.openProducer(names.transactionalId(options.instance));
   onState('loading the global tables');
   const globals = new GlobalTables({ ...application, onDrop: metrics.dropped });
@@ -97,7 +108,10 @@ async function runMember(
 
   await using fetcher = kafka.openFetcher();
   const pending = new PendingOutput();
-  const committer = new Committer({ producer, pending, clock, log, metrics });
+  using purge = startPurge(application, options.repartitionPurgeIntervalMs);
+  const onCommitted = (offsets: readonly PartitionOffset[]): void => purge.committed(offsets);
+  const positions = new ChangelogPositions(names.changelog);
+  const committer = new Committer({ producer, pending, positions, clock, log, metrics, onCommitted });
   const factory = taskFactory(application, globals, pending);
   const onRestoring = (): void => onState('restoring state');
   const assignment = new TaskAssignment({
@@ -105,6 +119,7 @@ async function runMember(
     factory,
     globals,
     committer,
+    positions,
     fetcher,
     signal,
     onRestoring,
@@ -115,7 +130,10 @@ async function runMember(
     groupId: names.applicationId,
     topics: factory.inputs.map((inputs) => inputs.map(({ topic }) => topic)),
     strategy: 'co-partitioned',
+    planHash: planHash(application.topology.plan),
+    taskPositions: () => assignment.positions(),
     sessionTimeoutMs,
+    ...(groupInstanceId === undefined ? {} : { groupInstanceId }),
     listener: assignment,
     signal,
   });

@@ -3,6 +3,7 @@ import { must } from '../../../infra/process/assert.ts';
 import type { Application } from './application.ts';
 import type { Committer } from './committer.ts';
 import type { GlobalTables } from './global-reader.ts';
+import { judgeMissingRecords } from './overtaken.ts';
 import type { PendingOutput } from './pending-output.ts';
 import type { ReadPosition } from './read-position.ts';
 import type { StreamTask } from './stream-task.ts';
@@ -41,20 +42,31 @@ export class StreamLoop {
 
   /** Runs until the signal aborts, then commits what has been processed. */
   async run(signal: AbortSignal): Promise<void> {
-    const { group, fetcher, onRunning, assignment } = this.#parts;
+    const { group, onRunning, assignment } = this.#parts;
     let busy = false;
     while (!signal.aborted) {
       await group.checkpoint();
       assignment.forgetSuspended();
       if (signal.aborted) break;
       onRunning();
-      const batches = await fetcher.poll(busy ? 0 : this.#waitMs());
+      const batches = await this.#poll(busy ? 0 : this.#waitMs());
       this.#round++;
       for (const batch of batches) await this.#receive(batch);
       busy = await this.#process();
       if (this.#commitIsDue(busy)) await assignment.commit();
     }
     await assignment.commit();
+  }
+
+  async #poll(maxWaitMs: number): Promise<readonly FetchedBatch[]> {
+    const { application, fetcher, assignment } = this.#parts;
+    try {
+      return await fetcher.poll(maxWaitMs);
+    } catch (error) {
+      const { kafka, names } = application;
+      const inputs = assignment.tasks.flatMap((task) => task.inputs);
+      throw await judgeMissingRecords(error, kafka, names.applicationId, inputs);
+    }
   }
 
   async #receive(batch: FetchedBatch): Promise<void> {

@@ -3,11 +3,13 @@ import type {
   Fetcher,
   GroupListener,
   GroupMetadata,
+  TaskPosition,
   TopicPartition,
 } from '../../../connectors/kafka/port.ts';
 import { Failure } from '../../../infra/process/failure.ts';
 import type { SubTopology } from '../plan/sub-topology.ts';
 import type { Application } from './application.ts';
+import type { ChangelogPositions } from './changelog-positions.ts';
 import type { Committer } from './committer.ts';
 import type { GlobalTables } from './global-reader.ts';
 import { restoreStores } from './restore.ts';
@@ -19,6 +21,7 @@ interface AssignmentParts {
   readonly factory: TaskFactory;
   readonly globals: GlobalTables;
   readonly committer: Committer;
+  readonly positions: ChangelogPositions;
   readonly fetcher: Fetcher;
   readonly signal: AbortSignal;
   readonly onRestoring: () => void;
@@ -49,6 +52,17 @@ export class TaskAssignment implements GroupListener {
    */
   async commit(): Promise<void> {
     if (this.#membership !== null) await this.#parts.committer.commit(this.#tasks, this.#membership);
+  }
+
+  /** Where the stores of its tasks stand, those that a rebalance under way has taken away included. */
+  positions(): readonly TaskPosition[] {
+    const { application, positions } = this.#parts;
+    const held = new Set([...this.#tasks, ...this.#suspended]);
+    return application.parts.flatMap((part) =>
+      [...held]
+        .filter((task) => task.id === taskId(part, task.partition))
+        .map((task) => positions.of(part, task.partition)),
+    );
   }
 
   async onAssigned(assignment: Assignment, membership: GroupMetadata): Promise<void> {
@@ -123,7 +137,7 @@ export class TaskAssignment implements GroupListener {
     );
     if (suspended !== undefined && unmoved) return suspended;
 
-    const { application, factory, onRestoring, signal } = this.#parts;
+    const { application, factory, positions, onRestoring, signal } = this.#parts;
     const task = factory.create(part, partition, startOf);
     onRestoring();
     const { kafka, clock, log, names, metrics } = application;
@@ -137,6 +151,7 @@ export class TaskAssignment implements GroupListener {
       storePlans: part.stores,
       stores: task.stores,
       changelog: names.changelog,
+      positions,
       onRemaining: (remaining) => metrics.restoreRemaining(task.id, remaining),
     });
     if (records === null) return null;

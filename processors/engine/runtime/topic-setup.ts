@@ -18,6 +18,16 @@ export interface TopicSetup extends PartitionPlan {
  */
 const CHANGELOG_CONFIG: Readonly<Record<string, string>> = { 'cleanup.policy': 'compact' };
 
+/**
+ * As in Kafka Streams: kept until processed and purged, in segments of 50 MiB, since disk space comes back by whole
+ * segments.
+ */
+const REPARTITION_CONFIG: Readonly<Record<string, string>> = {
+  'cleanup.policy': 'delete',
+  'retention.ms': '-1',
+  'segment.bytes': '52428800',
+};
+
 /** Names in Kafka of the topics that a plan reads and does not write itself. */
 export function sourceTopics(plan: Plan, names: ApplicationNames): string[] {
   const read = plan.nodes.flatMap((node) =>
@@ -74,7 +84,8 @@ function internalTopics(
   const between = plan.repartitions.map(({ name }) => ({
     name: names.repartition(name),
     partitions: repartitions.get(name) ?? 1,
-    config: { 'cleanup.policy': 'delete', 'retention.ms': '-1' },
+    config: REPARTITION_CONFIG,
+    internal: true,
   }));
   const changelogs = parts.flatMap((part) =>
     part.stores
@@ -83,6 +94,7 @@ function internalTopics(
         name: names.changelog(store.name),
         partitions: tasks[part.id] ?? 1,
         config: CHANGELOG_CONFIG,
+        internal: true,
       })),
   );
   return [...between, ...changelogs];

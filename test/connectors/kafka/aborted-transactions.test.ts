@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { committedRecords } from '../../../connectors/kafka/aborted-transactions.ts';
 import type { AbortedTransaction } from '../../../connectors/kafka/aborted-transactions.ts';
 import { crc32c } from '../../../connectors/kafka/crc32c.ts';
-import { encodeBatch } from '../../../connectors/kafka/record-batch.ts';
+import { encodeBatch } from './encoded-batch.ts';
 
 const SOURCE = { topic: 'orders', partition: 0 };
 const CONTROL_AND_TRANSACTIONAL = 0x30;
@@ -19,7 +19,7 @@ function batchOf([producerId, value, key = Buffer.from('k')]: Entry, offset: num
   const marker = value === 'abort' || value === 'commit' ? MARKER_KEY[value] : undefined;
   const record = { ...SOURCE, timestamp: 0, key: marker ?? key, value: Buffer.from(value) };
   const session = { producerId, producerEpoch: 0, transactional: true };
-  const { bytes } = encodeBatch([record], 0, 1_000_000, session, 0);
+  const bytes = encodeBatch([record], session);
   bytes.writeBigInt64BE(BigInt(offset), 0);
   if (marker !== undefined) bytes.writeInt16BE(CONTROL_AND_TRANSACTIONAL, 21);
   bytes.writeUInt32BE(crc32c(bytes, 21), 17);

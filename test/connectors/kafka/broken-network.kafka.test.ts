@@ -61,6 +61,7 @@ async function openProducer(): Promise<TransactionalProducer> {
     connections,
     transactionalId,
     transactionTimeoutMs: 10_000,
+    compression: 'none',
   });
 }
 

@@ -1,4 +1,10 @@
-import type { Assignment, GroupListener, Kafka } from '../../../connectors/kafka/port.ts';
+import type {
+  Assignment,
+  ConsumerRecord,
+  GroupListener,
+  Kafka,
+  ProducerRecord,
+} from '../../../connectors/kafka/port.ts';
 import { systemClock } from '../../../infra/process/clock.ts';
 import type { Clock } from '../../../infra/process/clock.ts';
 import { orderFor } from '../../../infra/process/failure.ts';
@@ -60,9 +66,7 @@ export async function startCopier(
     if (batches.length === 0) return;
     const { metadata } = member;
     producer.begin();
-    await producer.send(
-      batches.flatMap(({ records }) => records.map((record) => ({ ...record, topic: output }))),
-    );
+    await producer.send(batches.flatMap(({ records }) => records.map((record) => copied(record, output))));
     await gate.pass();
     await producer.sendOffsets(
       metadata,
@@ -165,3 +169,15 @@ function createGate() {
     },
   };
 }
+
+const copied = (
+  { partition, timestamp, key, value, headers }: ConsumerRecord,
+  topic: string,
+): ProducerRecord => ({
+  topic,
+  partition,
+  timestamp,
+  key,
+  value,
+  headers,
+});

@@ -143,6 +143,27 @@ test('a paused partition brings nothing until it is resumed', async () => {
   expect((await take(fetcher, 1)).map(textOf)).toEqual(['held']);
 });
 
+test('a seek goes on where it says, drops what had arrived, and leaves a pause as it is', async () => {
+  const topic = await createTopic(kafka, 2);
+  for (const partition of [0, 1]) await write(topic, partition, ['a', 'b', 'c', 'd']);
+  await using fetcher = kafka.openFetcher();
+  fetcher.assign([0, 1].map((partition) => ({ topic, partition, offset: 0 })));
+  await take(fetcher, 8);
+  fetcher.pause([{ topic, partition: 1 }]);
+  fetcher.seek([0, 1].map((partition) => ({ topic, partition, offset: 0 })));
+  fetcher.seek([
+    { topic, partition: 0, offset: 2 },
+    { topic, partition: 1, offset: 3 },
+  ]);
+  expect((await take(fetcher, 2)).map(({ partition, offset }) => [partition, offset])).toEqual([
+    [0, 2],
+    [0, 3],
+  ]);
+  fetcher.resume([{ topic, partition: 1 }]);
+  expect((await take(fetcher, 1)).map(({ partition, offset }) => [partition, offset])).toEqual([[1, 3]]);
+  expect(() => fetcher.seek([{ topic, partition: 7, offset: 0 }])).toThrow(/not assigned/);
+});
+
 test('more than a partition may buffer comes whole and in order', async () => {
   const topic = await createTopic(kafka, 3);
   const filler = 'x'.repeat(2_000);

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { expect, inject } from 'vitest';
 import { Cluster } from '../../../connectors/kafka/cluster.ts';
 import { Connections } from '../../../connectors/kafka/connections.ts';
+import { type Subscription, decodeSubscription } from '../../../connectors/kafka/group-protocol.ts';
 import { loadKafkajs } from '../../../connectors/kafka/kafkajs-internals.ts';
 import { connectKafka } from '../../../connectors/kafka/kafka.ts';
 import type {
@@ -99,7 +100,7 @@ export async function readCommitted(
   const records: ConsumerRecord[] = [];
   while (missing.size > 0)
     for (const batch of await fetcher.poll(1_000)) {
-      records.push(...batch.records);
+      for (const record of batch.records) records.push(record);
       const key = `${batch.topic}/${batch.partition}`;
       if (batch.nextOffset >= (missing.get(key) ?? 0)) missing.delete(key);
     }
@@ -113,7 +114,7 @@ export async function take(
 ): Promise<ConsumerRecord[]> {
   const records: ConsumerRecord[] = [];
   while (records.length < count)
-    for (const batch of await fetcher.poll(1_000)) records.push(...batch.records);
+    for (const batch of await fetcher.poll(1_000)) for (const record of batch.records) records.push(record);
   return records;
 }
 
@@ -144,4 +145,17 @@ export async function groupState(groupId: string): Promise<string> {
     },
   );
   return groups[0]?.state ?? 'unknown';
+}
+
+/** What the members of a group told their leader when they joined; nothing while the group is not stable. */
+export async function subscriptionsOf(groupId: string): Promise<readonly Subscription[]> {
+  await using connections = new Connections(clusterContext());
+  const cluster = new Cluster(clusterContext(), connections, brokers());
+  await cluster.refresh([]);
+  const coordinator = await cluster.coordinator('group', groupId);
+  const { groups } = await connections.call<{
+    groups: { members: { memberMetadata: Buffer }[] }[];
+  }>(coordinator, 'DescribeGroups', 2, { groupIds: [groupId] });
+  const told = (groups[0]?.members ?? []).filter(({ memberMetadata }) => memberMetadata.length > 0);
+  return told.map(({ memberMetadata }) => decodeSubscription(memberMetadata));
 }

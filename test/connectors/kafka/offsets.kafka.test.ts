@@ -22,24 +22,24 @@ test('partitions without a committed offset are null, in the order asked', async
   expect(await kafka.committedOffsets(unique('group'), partitions)).toEqual([null, null, null]);
 });
 
-test('offsets of a transaction under way are waited for', async () => {
-  const topic = await createTopic(kafka, 1);
+test('offsets of a transaction under way are waited for, on several partitions at once', async () => {
+  const topic = await createTopic(kafka, 3);
   const groupId = unique('group');
-  await kafka.commitOffsets({ groupId, ...OUTSIDE }, [{ topic, partition: 0, offset: 1 }]);
+  const partitions = [0, 1, 2].map((partition) => ({ topic, partition }));
+  const offsets = (offset: number) => partitions.map((partition) => ({ ...partition, offset }));
+  await kafka.commitOffsets({ groupId, ...OUTSIDE }, offsets(1));
   await using member = await joinAlone(kafka, groupId, topic);
   await using producer = await kafka.openProducer(unique('tx'));
   producer.begin();
-  await producer.sendOffsets(member.metadata, [{ topic, partition: 0, offset: 2 }]);
+  await producer.sendOffsets(member.metadata, offsets(2));
   let committed = false;
-  const asked = kafka
-    .committedOffsets(groupId, [{ topic, partition: 0 }])
-    .then((offsets) => ({ offsets, committed }));
+  const asked = kafka.committedOffsets(groupId, partitions).then((found) => ({ found, committed }));
   // Three answers of the same coordinator come after the first one to the question.
   for (let round = 0; round < 3; round++)
     await kafka.committedOffsets(groupId, [{ topic: unique('none'), partition: 0 }]);
   committed = true;
   await producer.commit();
-  expect(await asked).toEqual({ offsets: [2], committed: true });
+  expect(await asked).toEqual({ found: [2, 2, 2], committed: true });
 });
 
 test('an open transaction holds back the stable end, not the high watermark', async () => {

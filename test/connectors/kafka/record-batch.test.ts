@@ -2,12 +2,14 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { committedRecords } from '../../../connectors/kafka/aborted-transactions.ts';
 import { crc32c } from '../../../connectors/kafka/crc32c.ts';
-import type { ProducerRecord } from '../../../connectors/kafka/port.ts';
-import { encodeBatch, readBatches, soloBatchBytes } from '../../../connectors/kafka/record-batch.ts';
+import type { ConsumerRecord, ProducerRecord } from '../../../connectors/kafka/port.ts';
+import { readBatches } from '../../../connectors/kafka/record-batch.ts';
+import { RecordBatchWriter, soloBatchBytes } from '../../../connectors/kafka/record-batch-writer.ts';
+import { COMPRESSIONS } from '../../../connectors/kafka/compression.ts';
+import { encodeBatch } from './encoded-batch.ts';
 
 const SOURCE = { topic: 'orders', partition: 3 };
 const SESSION = { producerId: 4_000_000_001, producerEpoch: 7, transactional: true };
-const NO_LIMIT = Number.MAX_SAFE_INTEGER;
 
 const bytes = fc.uint8Array({ maxLength: 300 }).map((content) => Buffer.from(content));
 const record: fc.Arbitrary<ProducerRecord> = fc.record({
@@ -39,43 +41,55 @@ const plain = (count: number): Buffer =>
       key: Buffer.from(`k${n}`),
       value: Buffer.from(`v${n}`),
     })),
-    0,
-    NO_LIMIT,
     SESSION,
-    0,
-  ).bytes;
+  );
 
 const at = (batch: Buffer, baseOffset: number): Buffer =>
   patched(batch, (copy) => copy.writeBigInt64BE(BigInt(baseOffset), 0));
 
-test('records come back as they were, with offsets that count up', () => {
+/** What a record says, all of it at once. */
+const told = ({
+  topic,
+  partition,
+  offset,
+  timestamp,
+  key,
+  value,
+  headers,
+}: ConsumerRecord): ConsumerRecord => ({
+  topic,
+  partition,
+  offset,
+  timestamp,
+  key,
+  value,
+  headers,
+});
+
+test.each(COMPRESSIONS)('records come back as they were, with offsets that count up: %s', (compression) => {
   fc.assert(
     fc.property(fc.array(record, { minLength: 1, maxLength: 20 }), (records) => {
-      const batch = encodeBatch(records, 0, NO_LIMIT, SESSION, 41);
-      expect(batch.count).toBe(records.length);
-      const decoded = decode(batch.bytes);
-      expect(decoded.records).toEqual(records.map((one, offset) => ({ ...one, offset })));
+      const decoded = decode(encodeBatch(records, SESSION, 41, compression));
+      expect(decoded.records.map(told)).toEqual(records.map((one, offset) => ({ ...one, offset })));
       expect(decoded.nextOffset).toBe(records.length);
     }),
+    { numRuns: 30 },
   );
 });
 
-test('records are split over batches that keep the byte bound, each but one that is too large alone', () => {
+test('a batch takes records up to its byte bound, and the first one always', () => {
   fc.assert(
     fc.property(
       fc.array(record, { minLength: 1, maxLength: 30 }),
       fc.integer({ min: 61, max: 2_000 }),
       (records, max) => {
-        let from = 0;
-        while (from < records.length) {
-          const batch = encodeBatch(records, from, max, SESSION, 0);
-          expect(batch.count).toBeGreaterThan(0);
-          if (batch.count > 1) expect(batch.bytes.length).toBeLessThanOrEqual(max);
-          else expect(batch.bytes.length).toBe(soloBatchBytes(records[from]!));
-          expect(decode(batch.bytes).records.length).toBe(batch.count);
-          from += batch.count;
-        }
-        expect(from).toBe(records.length);
+        const writer = new RecordBatchWriter(max);
+        const taken = records.findIndex((one) => !writer.append(one));
+        expect(writer.count).toBe(taken < 0 ? records.length : taken);
+        const batch = writer.seal('none', false);
+        expect(batch.length).toBe(writer.size);
+        if (writer.count > 1) expect(batch.length).toBeLessThanOrEqual(max);
+        else expect(batch.length).toBe(soloBatchBytes(records[0]!));
       },
     ),
   );
@@ -91,6 +105,15 @@ test('the header tells producer, transaction and sequence', () => {
     control: false,
     count: 2,
   });
+});
+
+test('the header tells the first and the latest time, whatever the order', () => {
+  const times = [5_000, 9_000, 1_000];
+  const batch = encodeBatch(
+    times.map((timestamp) => ({ ...SOURCE, timestamp, key: null, value: null })),
+    SESSION,
+  );
+  expect([batch.readBigInt64BE(27), batch.readBigInt64BE(35)]).toEqual([5_000n, 9_000n]);
 });
 
 test('a batch that is cut off at the end of a set is passed over', () => {
@@ -130,8 +153,14 @@ test('a changed byte is found by the checksum', () => {
 });
 
 test('a codec that cannot be read is named', () => {
-  const snappy = patched(plain(1), (copy) => copy.writeInt16BE(2, 21));
-  expect(() => decode(snappy)).toThrow(/compressed with snappy/);
+  const unknown = patched(plain(1), (copy) => copy.writeInt16BE(5, 21));
+  expect(() => decode(unknown)).toThrow(/compressed with codec 5/);
+});
+
+test.each(COMPRESSIONS.slice(1))('damaged bytes of %s are refused, with the place', (compression) => {
+  const records = [{ ...SOURCE, timestamp: 0, key: null, value: Buffer.alloc(1_000, 'abc') }];
+  const damaged = patched(encodeBatch(records, SESSION, 0, compression), (copy) => copy.fill(0xff, 70));
+  expect(() => decode(damaged)).toThrow(/orders-3 offset 0 cannot be decompressed as/);
 });
 
 /** Fetched from Apache Kafka 4.2.1 as stored; written by librdkafka 2.0.2 and by Kafka's Java client. */

@@ -43,6 +43,36 @@ test('a sink that is killed in the middle of its batches writes every row once a
   expect(await sink.end('SIGTERM')).toBe(0);
 }, 120_000);
 
+test('a sink with an instance of its own that is killed and started again waits for no session to end', async () => {
+  const fixture = await createSinkFixture();
+  await audit(fixture.target);
+  const writer = await fixture.writer('t');
+  // Longer than the test.
+  const options = { instance: '0', 'session-timeout-ms': '300000' };
+  await writer.write(round(1));
+  const sink = start(fixture, options);
+  await expect.poll(() => roundsIn(fixture.target), POLL).toEqual(allRounds(1));
+  expect(await sink.end('SIGKILL')).toBe('SIGKILL');
+  await writer.write(round(2));
+  const successor = start(fixture, options);
+  await expect.poll(() => roundsIn(fixture.target), POLL).toEqual(allRounds(2));
+  expect(await successor.end('SIGTERM')).toBe(0);
+  await expectWrittenOnce(fixture.target);
+});
+
+test('of two sinks with one instance the older one ends, and says why', async () => {
+  const fixture = await createSinkFixture();
+  const writer = await fixture.writer('t');
+  await writer.write(versions(1));
+  const older = start(fixture, { instance: '0', 'session-timeout-ms': '6000' });
+  await expect.poll(() => status(older, '/readyz'), POLL).toBe('200 ready\n');
+  const newer = start(fixture, { instance: '0' });
+  await expect.poll(() => older.child.exitCode, POLL).toBe(1);
+  expect(older.log().join('\n')).toContain('two processes carry one instance id');
+  expect(await status(newer, '/readyz')).toBe('200 ready\n');
+  expect(await newer.end('SIGTERM')).toBe(0);
+});
+
 test('a sink that sleeps through its own replacement writes nothing twice when it wakes, and works on', async () => {
   const fixture = await createSinkFixture();
   await audit(fixture.target);

@@ -2,7 +2,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
-import { LOCALHOST, onFreePorts } from '../../../infra/local/free-ports.ts';
+import { LOCALHOST, lastingPorts, onFreePorts } from '../../../infra/local/free-ports.ts';
 import { Failure } from '../../../infra/process/failure.ts';
 
 const taken = (): Failure => new Failure('local.port_taken', 'stop', 'taken');
@@ -13,6 +13,15 @@ test('the ports are free and differ from each other', async () => {
   const server = createServer().listen(ports[0], LOCALHOST);
   await once(server, 'listening');
   expect((server.address() as AddressInfo).port).toBe(ports[0]);
+  server.close();
+});
+
+test('a lasting port is free, and none that an outgoing connection is given', async () => {
+  const ports = await lastingPorts(20);
+  expect(new Set(ports).size).toBe(20);
+  expect(Math.max(...ports)).toBeLessThan(32_768);
+  const server = createServer().listen(ports[0], LOCALHOST);
+  await once(server, 'listening');
   server.close();
 });
 

@@ -25,3 +25,9 @@ test('the image reads the same settings from its environment', () => {
     KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR: '1',
   });
 });
+
+test('the image reads names with dashes and underscores, too', () => {
+  expect(asKafkaEnv({ 'listener.name.a.scram-sha-256.some_thing': '1' })).toEqual({
+    KAFKA_LISTENER_NAME_A_SCRAM___SHA___256_SOME__THING: '1',
+  });
+});

@@ -63,6 +63,21 @@ test('a secret may come from a file', () => {
   }
 });
 
+test('a secret may come from a file by its other name, and a file that is not there is named', () => {
+  const specs = {
+    password: { schema: z.string(), help: 'secret', secret: true, envFallback: 'KAFKA_PASSWORD' },
+  } as const satisfies OptionSpecs;
+  const parse = (file: string) => parseOptions('demo', specs, [], { KAFKA_PASSWORD_FILE: file });
+  const folder = mkdtempSync(join(tmpdir(), 'options-'));
+  try {
+    writeFileSync(join(folder, 'password'), 'from-file\n');
+    expect(parse(join(folder, 'password'))).toMatchObject({ options: { password: 'from-file' } });
+    expect(() => parse(join(folder, 'missing'))).toThrow('KAFKA_PASSWORD_FILE cannot be read');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test('help names every option with its variable and hides the default of a secret', () => {
   const parsed = parseOptions('demo', SPECS, ['--help'], {});
   if (parsed.kind !== 'help') throw new Error('expected help');

@@ -42,6 +42,18 @@ test.each(MAINS)('%s says in plain text which options are missing, and exits wit
   expect(stderr).not.toContain('    at ');
 });
 
+test.each(MAINS)('%s refuses half a login to Kafka in plain text, and exits with 2', async (main) => {
+  const needed = ['--kafka-bootstrap-servers', 'kafka:9092', '--schema-registry-url', 'http://registry'];
+  const own = main.startsWith('processors')
+    ? ['--pipeline', 'order-fulfilment']
+    : ['--database-url', 'postgres://db', '--tables', main.includes('sink') ? 'a=b.c' : 'b.c'];
+  const half = ['--kafka-security-protocol', 'SASL_SSL', '--kafka-sasl-username', 'alice'];
+  const { code, stderr } = await start(main, [...needed, ...own, ...half]);
+  expect(code).toBe(2);
+  expect(stderr).toContain('--kafka-sasl-mechanism (MILLRACE_KAFKA_SASL_MECHANISM): is needed with SASL_SSL');
+  expect(stderr).not.toContain('    at ');
+});
+
 test('a pipeline that does not exist is answered with those that do', async () => {
   const { code, stderr } = await start('processors/describe.ts', ['--pipeline', 'orders']);
   expect(code).toBe(2);

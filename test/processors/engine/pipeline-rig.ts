@@ -15,7 +15,7 @@ import { systemClock } from '../../../infra/process/clock.ts';
 import { createLog } from '../../../infra/process/log.ts';
 import { Metrics } from '../../../infra/process/metrics.ts';
 import { engineMetrics } from '../../../processors/engine/runtime/engine-metrics.ts';
-import { runPipeline } from '../../../processors/engine/runtime/run-pipeline.ts';
+import { type PipelineOptions, runPipeline } from '../../../processors/engine/runtime/run-pipeline.ts';
 import type { Topology } from '../../../processors/engine/topology.ts';
 import { progressTopicName } from '../../../schemas/change-event.ts';
 import { encodeProgress } from '../../../schemas/progress.ts';
@@ -159,7 +159,7 @@ export class PipelineRig implements AsyncDisposable {
   }
 
   /** Runs a pipeline in this process until stopped; a failure comes out of `stop`. */
-  start(topology: Topology, instance = 'a'): RunningPipeline {
+  start(topology: Topology, instance = 'a', settings: Partial<PipelineOptions> = {}): RunningPipeline {
     const stop = new AbortController();
     const metrics = new Metrics();
     let state: string | null = 'starting';
@@ -179,6 +179,7 @@ export class PipelineRig implements AsyncDisposable {
         sessionTimeoutMs: 6_000,
         random: Math.random,
         onState: (reason) => void (state = reason),
+        ...settings,
       },
       stop.signal,
     );
@@ -203,7 +204,7 @@ export class PipelineRig implements AsyncDisposable {
   }
 
   /** Runs a pipeline as a container would, to be killed. */
-  spawn(pipeline: string, instance: string): Killable {
+  spawn(pipeline: string, instance: string, more: readonly string[] = []): Killable {
     const args = [
       'processors/main.ts',
       '--pipeline',
@@ -214,7 +215,7 @@ export class PipelineRig implements AsyncDisposable {
       instance,
     ];
     const settings = ['--session-timeout-ms', '6000', '--commit-interval-ms', '50', '--log-level', 'info'];
-    const child = spawn(process.execPath, [...args, ...settings], {
+    const child = spawn(process.execPath, [...args, ...settings, ...more], {
       cwd: root,
       env: {
         ...process.env,
@@ -261,6 +262,7 @@ export class Killable implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #exited: Promise<number | null>;
   #tasks: readonly string[] = [];
+  #assignments = 0;
 
   constructor(child: ChildProcess) {
     this.#child = child;
@@ -271,6 +273,11 @@ export class Killable implements AsyncDisposable {
   /** The tasks that it was given last. */
   get tasks(): readonly string[] {
     return this.#tasks;
+  }
+
+  /** How often it was given tasks: once more for each rebalance that reached it. */
+  get assignments(): number {
+    return this.#assignments;
   }
 
   /** Ends it at once, with whatever it was doing. */
@@ -300,7 +307,10 @@ export class Killable implements AsyncDisposable {
       readonly msg: string;
       readonly tasks?: string[];
     };
-    if (entry.msg === 'tasks assigned') this.#tasks = entry.tasks ?? [];
+    if (entry.msg === 'tasks assigned') {
+      this.#tasks = entry.tasks ?? [];
+      this.#assignments++;
+    }
     if (entry.level === 'warn' || entry.level === 'error') process.stderr.write(`${line}\n`);
   }
 }

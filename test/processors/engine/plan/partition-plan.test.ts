@@ -23,11 +23,22 @@ test('topics that are joined must have equal partitions, and the error says whic
   expect(() => partitionsOf(define, { orders: 6, payments: 8 })).toThrow(
     expect.objectContaining({
       code: 'engine.not_co_partitioned',
-      message: expect.stringContaining('orders (6), payments (8)') as string,
-      fix: expect.stringContaining('repartition orders to 8') as string,
+      message: 'topics that are joined by paid differ in their partitions: orders (6), payments (8)',
+      fix: 'repartition orders to 8, with .repartition(name, keySchema, selector, 8)',
     }),
   );
   expect(partitionsOf(define, { orders: 6, payments: 6 }).tasks).toEqual([6]);
+});
+
+test('a table that has too few partitions is to be created anew, for it cannot be repartitioned', () => {
+  const define = (builder: TopologyBuilder): void =>
+    builder.stream(orders).joinTable('priced', builder.table(payments), own).to(result);
+  expect(() => partitionsOf(define, { orders: 6, payments: 3 })).toThrow(
+    expect.objectContaining({
+      message: expect.stringContaining('by priced') as string,
+      fix: expect.stringContaining('create payments with 6 partitions') as string,
+    }),
+  );
 });
 
 test('a repartition topic has the partitions of what it meets', () => {
@@ -68,7 +79,12 @@ test('a number of its own is kept, and has to fit what it meets', () => {
       .repartition('one', key, own, 3)
       .join('paid', builder.stream(payments), window, own)
       .to(result);
-  expect(() => partitionsOf(define, { orders: 6, payments: 8 })).toThrow('one (3), payments (8)');
+  expect(() => partitionsOf(define, { orders: 6, payments: 8 })).toThrow(
+    expect.objectContaining({
+      message: expect.stringContaining('one (3), payments (8)') as string,
+      fix: expect.stringContaining('give one 8 partitions') as string,
+    }),
+  );
 });
 
 test('a topic that two unconnected parts read makes them one sub-topology, whose tasks own its partitions', () => {

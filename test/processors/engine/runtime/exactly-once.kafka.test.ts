@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { planHash } from '../../../../processors/engine/plan/plan-hash.ts';
 import { orderFulfilment } from '../../../../processors/pipelines/order-fulfilment.ts';
 import { keyOf, topology } from '../../../../processors/engine/topology.ts';
 import type { Schema } from '../../../../schemas/schema.ts';
@@ -151,6 +152,7 @@ test('a process that is told to stop while it joins works on no task whose state
     groupId: `${rig.prefix}-counting`,
     topics: [[topicName(rig.prefix, topics.orders)]],
     strategy: 'co-partitioned',
+    planHash: planHash(counting.plan),
     listener: {
       onAssigned: () => Promise.resolve(),
       onLost: () => Promise.resolve(),

@@ -1,0 +1,23 @@
+import { createHash } from 'node:crypto';
+import type { Plan } from './plan.ts';
+
+/** Half of a SHA-256: enough that two plans never share it, short enough for a log line. */
+const HASH_HEX_DIGITS = 16;
+
+/**
+ * Tells plans apart: equal for plans of equal content, in whatever order their objects' properties stand; another one
+ * when nodes, their order or their settings, topics, schemas, stores or repartitions differ. What the user's functions
+ * compute is not in the plan, and not in the hash.
+ */
+export function planHash(plan: Plan): string {
+  const text = JSON.stringify(plan, (_, value: unknown) => (isRecord(value) ? sorted(value) : value));
+  return createHash('sha256').update(text).digest('hex').slice(0, HASH_HEX_DIGITS);
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function sorted(record: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(record).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
