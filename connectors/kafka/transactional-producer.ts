@@ -244,8 +244,9 @@ class Producer implements TransactionalProducer {
       return abortable(error, transactionalId);
     try {
       await this.#renew();
-    } catch {
-      return error;
+    } catch (refusal) {
+      // A coordinator that cannot be asked says nothing about a successor.
+      return orderFor(refusal) === 'fenced' ? error : abortable(refusal, transactionalId);
     }
     this.#partitions.clear();
     this.#groups.clear();

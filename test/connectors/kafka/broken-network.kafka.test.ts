@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { Cluster, REQUEST_RETRY } from '../../../connectors/kafka/cluster.ts';
 import type { ClientContext } from '../../../connectors/kafka/connections.ts';
+import { connectKafka } from '../../../connectors/kafka/kafka.ts';
 import { loadKafkajs } from '../../../connectors/kafka/kafkajs-internals.ts';
 import type { Kafka, TransactionalProducer } from '../../../connectors/kafka/port.ts';
 import { openTransactionalProducer } from '../../../connectors/kafka/transactional-producer.ts';
@@ -16,7 +17,9 @@ import {
   text,
   textOf,
   unique,
+  untilStable,
 } from './kafka-client.ts';
+import { API, openBrokerRelay } from './defects/broker-relay.ts';
 import { RelayedConnections, openRelay } from './relay.ts';
 import type { Relay } from './relay.ts';
 
@@ -28,6 +31,8 @@ let transactionalId: string;
 
 beforeAll(async () => {
   kafka = await connect();
+  // The first transaction of a new broker waits for its coordinator to load; the clock below does not.
+  await using _first = await kafka.openProducer(unique('tx'));
 });
 afterAll(() => disconnect(kafka));
 
@@ -120,6 +125,26 @@ test('a send that gets no answer orders a restart', async () => {
   await expect(
     producer.sendOffsets(member.metadata, [{ topic, partition: 0, offset: 1 }]),
   ).rejects.toMatchObject({
+    code: 'kafka.transaction_failed',
+    order: 'restart',
+  });
+});
+
+test('a coordinator that cannot be asked for a new epoch says nothing about a successor', async () => {
+  await using path = await openBrokerRelay();
+  const quick = { ...systemClock, sleep: () => systemClock.sleep(1) };
+  await using own = await connectKafka({
+    brokers: [path.address],
+    clientId: 'kafka-test',
+    log: silentLog,
+    clock: quick,
+  });
+  await using producer = await own.openProducer(transactionalId, { transactionTimeoutMs: 1_000 });
+  producer.begin();
+  await producer.send([text(topic, 0, 'too late')]);
+  await untilStable(kafka, { topic, partition: 0 }, 2);
+  path.onAnswer = ({ apiKey }) => (apiKey === API.initProducerId ? 'cut' : 'pass');
+  await expect(producer.send([text(topic, 0, 'later still')])).rejects.toMatchObject({
     code: 'kafka.transaction_failed',
     order: 'restart',
   });

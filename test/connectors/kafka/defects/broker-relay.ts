@@ -9,6 +9,7 @@ export const API = {
   metadata: 3,
   findCoordinator: 10,
   joinGroup: 11,
+  initProducerId: 22,
   addPartitions: 24,
   addOffsets: 25,
   endTransaction: 26,
