@@ -29,7 +29,7 @@ const BUFFERED_BYTES_MAX = 64 * 1024 * 1024;
  */
 const LANES = [{ maxWaitMs: 250 }, { maxWaitMs: 20 }] as const;
 /** The first lane's wait where the last one ended with nothing: records end it at once, so it only saves requests. */
-const QUIET_WAIT_MS = 1_000;
+const QUIET_WAIT_MS = 5_000;
 
 const RECONNECT: BackoffPolicy = { initialMs: 50, maxMs: 2_000, attemptsMax: Number.POSITIVE_INFINITY };
 

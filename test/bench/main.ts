@@ -49,7 +49,7 @@ const OPTIONS = {
     help: 'measured seconds: of a produce run (4), a soak (600), idle time (30)',
   },
   records: {
-    schema: z.coerce.number().int().positive().default(800_000),
+    schema: z.coerce.number().int().positive().default(3_200_000),
     help: 'records of a consume topic',
   },
   codecs: { schema: z.string().default(COMPRESSIONS.join(',')), help: 'codecs, comma-separated' },
