@@ -27,6 +27,8 @@ export function kafkaSettings(addresses: KafkaAddresses): Readonly<Record<string
     'share.coordinator.state.topic.min.isr': '1',
     'share.coordinator.state.topic.num.partitions': '1',
     'log.cleaner.dedupe.buffer.size': '16777216',
+    // Topics that say nothing keep everything: event times may be long past, and retention goes by them.
+    'log.retention.ms': '-1',
     // Minutes are too seldom for a disk that a load test fills.
     'log.retention.check.interval.ms': '10000',
     'num.network.threads': '2',

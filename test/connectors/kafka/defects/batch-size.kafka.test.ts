@@ -49,7 +49,7 @@ test('very many records in one send: ours makes batches of them that any reader 
   const topic = await createTopic(kafka, 1);
   await using ours = await kafka.openProducer(unique('tx'));
   ours.begin();
-  const record = { topic, partition: 0, timestamp: 0, key: null, value: null };
+  const record = { topic, partition: 0, timestamp: Date.now(), key: null, value: null };
   await ours.send(Array.from({ length: MANY }, () => record));
   await ours.commit();
   await using stock = await openStockReader(kafka, { topic, partition: 0, offset: 0 });
