@@ -48,8 +48,9 @@ interface Reading extends TopicPartition {
 }
 
 interface Backoff {
-  attempt: number;
-  until: number;
+  readonly attempt: number;
+  /** Until its timer is through. Not a time to compare with: timers count from the begin of their turn of the event loop. */
+  held: boolean;
 }
 
 export interface FetcherOptions {
@@ -150,29 +151,27 @@ class PrefetchingFetcher implements Fetcher {
   /** Sends every request that can be sent now. Called whenever something that may hold one back has changed. */
   #pump(): void {
     if (this.#closing.signal.aborted || this.#failure !== undefined) return;
-    const { cluster, context } = this.#options;
-    const now = context.clock.now();
+    const { cluster } = this.#options;
     const byLeader = new Map<number, Reading[]>();
     const leaderless = new Set<string>();
     for (const [key, reading] of this.#readings) {
       if (reading.paused || reading.inFlight || reading.waitingBytes >= PARTITION_BUFFER_BYTES_MAX) continue;
-      if (this.#isHeldBack(key, now)) continue;
+      if (this.#isHeldBack(key)) continue;
       const leader = cluster.leader(reading.topic, reading.partition);
       if (leader === undefined) leaderless.add(reading.topic);
       else if (byLeader.has(leader)) byLeader.get(leader)?.push(reading);
       else byLeader.set(leader, [reading]);
     }
     if (leaderless.size > 0) this.#locate(leaderless);
-    for (const [leader, readings] of byLeader) this.#launch(leader, readings, now);
+    for (const [leader, readings] of byLeader) this.#launch(leader, readings);
   }
 
-  #isHeldBack(key: string, now: number): boolean {
-    const backoff = this.#backoffs.get(key);
-    return backoff !== undefined && backoff.until > now;
+  #isHeldBack(key: string): boolean {
+    return this.#backoffs.get(key)?.held === true;
   }
 
-  #launch(leader: number, readings: readonly Reading[], now: number): void {
-    if (this.#isHeldBack(brokerKey(leader), now)) return;
+  #launch(leader: number, readings: readonly Reading[]): void {
+    if (this.#isHeldBack(brokerKey(leader))) return;
     const lane = this.#busy.findIndex((busy) => !busy.has(leader));
     const bytesMax = Math.min(
       FETCH_BYTES_MAX,
@@ -296,22 +295,25 @@ class PrefetchingFetcher implements Fetcher {
 
   #holdBackAll(topics: ReadonlySet<string>, error: unknown): void {
     const { cluster } = this.#options;
-    const waitMs = this.#holdBack(LOCATING, error);
-    const until = this.#options.context.clock.now() + waitMs;
+    const backoff = this.#holdBack(LOCATING, error);
     for (const [key, { topic, partition }] of this.#readings)
       if (topics.has(topic) && cluster.leader(topic, partition) === undefined)
-        this.#backoffs.set(key, { attempt: 0, until });
+        this.#backoffs.set(key, backoff);
   }
 
-  #holdBack(key: string, error: unknown): number {
+  #holdBack(key: string, error: unknown): Backoff {
     const { clock, random, log } = this.#options.context;
     const attempt = (this.#backoffs.get(key)?.attempt ?? -1) + 1;
     const waitMs = Math.ceil(backoffMs(RECONNECT, Math.min(attempt, 10), random));
-    this.#backoffs.set(key, { attempt, until: clock.now() + waitMs });
+    const backoff = { attempt, held: true };
+    this.#backoffs.set(key, backoff);
     const level = attempt % WARN_EVERY_ATTEMPTS === 1 ? 'warn' : 'debug';
     log[level]({ err: error, attempt, waitMs }, 'fetching goes on after a wait');
-    void clock.sleep(waitMs + 1, this.#closing.signal).then(() => this.#pump());
-    return waitMs;
+    void clock.sleep(waitMs, this.#closing.signal).then(() => {
+      backoff.held = false;
+      this.#pump();
+    });
+    return backoff;
   }
 
   async #failOutOfRange(reading: Reading): Promise<void> {

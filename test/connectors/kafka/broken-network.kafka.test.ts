@@ -14,6 +14,7 @@ import {
   disconnect,
   joinAlone,
   readCommitted,
+  take,
   text,
   textOf,
   unique,
@@ -148,4 +149,31 @@ test('a coordinator that cannot be asked for a new epoch says nothing about a su
     code: 'kafka.transaction_failed',
     order: 'restart',
   });
+});
+
+test('a reader goes on after a broken connection, also when its timer fires a little early', async () => {
+  await using path = await openBrokerRelay();
+  // A timer counts from the begin of its turn of the event loop, which may lie some milliseconds back.
+  const early = {
+    ...systemClock,
+    sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms / 2, signal),
+  };
+  await using own = await connectKafka({
+    brokers: [path.address],
+    clientId: 'kafka-test',
+    log: silentLog,
+    clock: early,
+  });
+  await using fetcher = own.openFetcher();
+  let cut = false;
+  path.onAnswer = ({ apiKey }) => {
+    if (apiKey !== API.fetch || cut) return 'pass';
+    cut = true;
+    return 'cut';
+  };
+  fetcher.assign([{ topic, partition: 0, offset: 0 }]);
+  await using producer = await kafka.openIdempotentProducer();
+  await producer.send([text(topic, 0, 'a')]);
+  expect((await take(fetcher, 1)).map(textOf)).toEqual(['a']);
+  expect(cut).toBe(true);
 });
