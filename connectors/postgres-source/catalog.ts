@@ -1,6 +1,7 @@
 import { must } from '../../infra/process/assert.ts';
 import type { Relation, RelationColumn, ReplicaIdentity } from './relation.ts';
 import type { RelationDetails } from './table-schema.ts';
+import { TYPES_SQL, type TypeRow, resolveType } from './type-catalog.ts';
 import type { WireConnection } from './wire-connection.ts';
 
 /** A member of the publication. */
@@ -20,17 +21,20 @@ export interface PublishedTable {
 export class Catalog {
   readonly #sql: WireConnection;
   readonly #version: number;
+  readonly #isTextUnchecked: boolean;
 
-  private constructor(sql: WireConnection, version: number) {
+  private constructor(sql: WireConnection, version: number, encoding: string) {
     this.#sql = sql;
     this.#version = version;
+    this.#isTextUnchecked = encoding === 'SQL_ASCII';
   }
 
   static async open(sql: WireConnection): Promise<Catalog> {
-    const rows = await sql.query<{ version: number }>(
-      `SELECT current_setting('server_version_num')::int AS version`,
+    const rows = await sql.query<{ version: number; encoding: string }>(
+      `SELECT current_setting('server_version_num')::int AS version, getdatabaseencoding()::text AS encoding`,
     );
-    return new Catalog(sql, must(rows[0], 'server_version_num').version);
+    const { version, encoding } = must(rows[0], 'server_version_num');
+    return new Catalog(sql, version, encoding);
   }
 
   async publishedTables(publication: string): Promise<PublishedTable[]> {
@@ -64,14 +68,24 @@ export class Catalog {
   }
 
   async details(relation: Relation): Promise<RelationDetails> {
-    const columns = await this.#sql.query<{ typeName: string; oid: number; typmod: number }>(TYPES_SQL, [
+    const columns = await this.#sql.query<{ typeName: string; dimensions: number }>(COLUMN_TYPES_SQL, [
       relation.columns.map((column) => column.typeOid),
       relation.columns.map((column) => column.typmod),
+      relation.columns.map((column) => column.name),
+      relation.oid,
     ]);
+    const rows = await this.#sql.query<TypeRow>(TYPES_SQL, [
+      relation.columns.map((column) => column.typeOid),
+    ]);
+    const types = new Map(rows.map((row) => [row.oid, row]));
     const primaryKey = await this.#sql.query<{ name: string }>(PRIMARY_KEY_SQL, [relation.oid]);
     return {
-      columns: columns.map(({ typeName, oid, typmod }) => ({ typeName, base: { oid, typmod } })),
+      columns: relation.columns.map(({ typeOid, typmod }, i) => ({
+        typeName: columns[i]?.typeName ?? 'unknown',
+        base: resolveType(types, typeOid, typmod, columns[i]?.dimensions ?? 0),
+      })),
       primaryKey: primaryKey.map(({ name }) => name),
+      isTextUnchecked: this.#isTextUnchecked,
     };
   }
 }
@@ -88,18 +102,11 @@ const COLUMNS_SQL = `
     AND CASE WHEN $2::text[] IS NULL THEN a.attgenerated = '' ELSE a.attname = ANY ($2::text[]) END
   ORDER BY a.attnum`;
 
-/** A domain's type is followed down to its base; its modifier is the domain's. */
-const TYPES_SQL = `
-  WITH RECURSIVE wanted AS (
-    SELECT * FROM unnest($1::int8[], $2::int[]) WITH ORDINALITY AS w (oid, typmod, i)
-  ), base AS (
-    SELECT i, oid::oid AS oid, typmod FROM wanted
-    UNION ALL
-    SELECT b.i, t.typbasetype, t.typtypmod FROM base b JOIN pg_type t ON t.oid = b.oid AND t.typtype = 'd'
-  )
-  SELECT format_type(w.oid::oid, w.typmod) AS "typeName", b.oid::int8::float8 AS oid, b.typmod
-  FROM wanted w JOIN base b USING (i)
-  WHERE NOT EXISTS (SELECT FROM pg_type t WHERE t.oid = b.oid AND t.typtype = 'd')
+/** Names of types as people write them, and how many dimensions an array column is declared with. */
+const COLUMN_TYPES_SQL = `
+  SELECT format_type(w.oid::oid, w.typmod) AS "typeName", coalesce(a.attndims, 0)::int AS dimensions
+  FROM unnest($1::int8[], $2::int[], $3::text[]) WITH ORDINALITY AS w (oid, typmod, name, i)
+  LEFT JOIN pg_attribute a ON a.attrelid = $4::int8::oid AND a.attname = w.name AND NOT a.attisdropped
   ORDER BY i`;
 
 const PRIMARY_KEY_SQL = `

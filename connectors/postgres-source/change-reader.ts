@@ -3,14 +3,24 @@ import type { Log } from '../../infra/process/log.ts';
 import type { Acker } from './acker.ts';
 import { BACKEND, backendError } from './backend-message.ts';
 import type { Batcher } from './batcher.ts';
+import type { ChunkPublisher } from './chunk-publisher.ts';
+import { keyText } from './chunk-window.ts';
+import { CHUNK_MESSAGE, type ChunkWindows } from './chunk-windows.ts';
+import type { EventCounts } from './event-counts.ts';
+import type { EventStream } from './event-stream.ts';
+import type { OutboxEvent } from './outbox-event.ts';
+import type { OutboxRouter } from './outbox-router.ts';
 import { PGOUTPUT, PgoutputReader } from './pgoutput.ts';
 import type { Relation } from './relation.ts';
 import { STREAM, XLOG_HEADER_BYTES } from './replication-connection.ts';
 import type { RowEncoder } from './row-encoder.ts';
 import type { SchemaBook } from './schema-book.ts';
+import { BACKFILL_MESSAGE } from './backfill-request.ts';
 import type { TransactionCursor } from './transaction-cursor.ts';
 import { type TransactionHead, transactionHead } from './transaction-head.ts';
+import { CELL, type Tuple } from './tuple.ts';
 import { HEADER_BYTES } from './wire-framer.ts';
+import { FRAME_BYTES } from '../../schemas/serde/wire-format.ts';
 
 /** What became of a change. `t` is a TRUNCATE, which is not published. */
 export type ChangeOp = 'c' | 'u' | 'd' | 't';
@@ -20,6 +30,12 @@ export interface ChangeReaderOptions {
   readonly acker: Acker;
   readonly book: SchemaBook;
   readonly batcher: Batcher;
+  readonly windows: ChunkWindows;
+  readonly chunks: ChunkPublisher;
+  /** A backfill is asked for, in the message's own words. */
+  readonly onBackfill: (content: string) => void;
+  readonly events: Omit<EventStream, 'tables'>;
+  readonly eventCounts: EventCounts;
   readonly onChange: (op: ChangeOp, encoder: RowEncoder) => void;
   /** The server wants to know how far we are: it is about to give up on us, or to shut down. */
   readonly onReplyAsked: () => void;
@@ -32,6 +48,8 @@ export class ChangeReader {
   readonly #message = new PgoutputReader();
   #head: TransactionHead = transactionHead(0n, 0n, 0);
   #newShape: Relation | null = null;
+  /** Its topic is to be made; then its message is read again. */
+  #topicless: OutboxEvent | null = null;
   /** The server has accepted START_REPLICATION. */
   streaming = false;
 
@@ -41,12 +59,16 @@ export class ChangeReader {
 
   /** @throws Failure `source.*`, `registry.*`; the server's own error as `pg` would throw it */
   async consume(segment: Buffer): Promise<void> {
-    const { batcher, book } = this.#options;
+    const { batcher } = this.#options;
     for (let at = 0; at < segment.length;) {
       at = this.#read(segment, at);
       if (this.#newShape !== null) {
-        await book.adopt(this.#newShape);
+        await this.#owner(this.#newShape).adopt(this.#newShape);
         this.#newShape = null;
+      }
+      if (this.#topicless !== null) {
+        await this.#options.events.outbox?.create(this.#topicless);
+        this.#topicless = null;
       }
       if (batcher.full) await batcher.makeRoom();
     }
@@ -59,6 +81,7 @@ export class ChangeReader {
       const end = at + 1 + segment.readInt32BE(at + 1);
       if (segment[at] === BACKEND.copyData) this.#copyData(segment, at);
       else this.#control(segment, at, end);
+      if (this.#topicless !== null) return at;
       at = end;
     }
     return at;
@@ -90,46 +113,108 @@ export class ChangeReader {
   }
 
   #pgoutput(segment: Buffer, at: number): void {
-    const { cursor, acker, batcher } = this.#options;
+    const { cursor, acker } = this.#options;
     const message = this.#message;
     switch (message.read(segment, at)) {
       case PGOUTPUT.insert:
-        if (cursor.next()) this.#insert(segment);
+        if (message.relationOid === this.#options.events.outbox?.oid) this.#outboxRow(segment);
+        else if (cursor.next()) this.#insert(segment);
         return;
       case PGOUTPUT.update:
         if (cursor.next()) this.#update(segment);
         return;
       case PGOUTPUT.delete:
-        if (cursor.next()) this.#delete(segment);
+        // A row may leave the outbox at once: it was told when it came.
+        if (cursor.next() && message.relationOid !== this.#options.events.outbox?.oid) this.#delete(segment);
         return;
       case PGOUTPUT.begin:
         cursor.begin(message.finalLsn);
         acker.begin();
+        this.#options.windows.begin(message.xid, cursor.replays);
         this.#head = transactionHead(message.finalLsn, message.commitTs, message.xid);
         return;
       case PGOUTPUT.commit:
         acker.commit(message.endLsn);
-        if (cursor.commit()) batcher.endTransaction(message.endLsn, message.commitTs);
+        this.#commit();
         return;
       case PGOUTPUT.relation:
-        if (message.relation !== null && !this.#options.book.knows(message.relation))
+        if (message.relation !== null && !this.#owner(message.relation).knows(message.relation)) {
           this.#newShape = message.relation;
+          this.#options.windows.reshape(message.relation.oid);
+        }
         return;
       case PGOUTPUT.truncate:
         if (cursor.next()) this.#truncate();
         return;
       case PGOUTPUT.message:
-        // One outside of a transaction has no place in the count.
-        if (message.transactional) cursor.next();
+        this.#logicalMessage(segment);
         return;
     }
+  }
+
+  /** The rows of a chunk belong to the transaction that marks their place. */
+  #commit(): void {
+    const { cursor, batcher, windows, chunks } = this.#options;
+    const { finalLsn, seq } = cursor;
+    if (!cursor.commit()) return;
+    const window = windows.takeMarked();
+    if (window !== null) this.#newShape = chunks.publish(window, this.#head, finalLsn, seq);
+    batcher.endTransaction(this.#message.endLsn, this.#message.commitTs);
+    // A chunk without rows is progress all the same.
+    if (window !== null) batcher.publishProgress();
+  }
+
+  /** A chunk of the table that is being read must not bring back what this change has made old. */
+  #touch(key: Buffer | null, holed: boolean): void {
+    const window = this.#options.windows.of(this.#message.relationOid);
+    if (window !== undefined && key !== null)
+      this.#options.windows.touch(window, keyText(key, FRAME_BYTES), holed);
+  }
+
+  /** Who keeps the shape of a relation. */
+  #owner(relation: Relation): SchemaBook | OutboxRouter {
+    const { outbox } = this.#options.events;
+    return outbox?.owns(relation) === true ? outbox : this.#options.book;
+  }
+
+  #outboxRow(segment: Buffer): void {
+    const { outbox } = this.#options.events;
+    if (outbox !== null) this.#event(outbox, outbox.row(segment, this.#message.newTuple));
+  }
+
+  #event(outbox: OutboxRouter, event: OutboxEvent): void {
+    const { cursor, batcher } = this.#options;
+    if (outbox.lacksTopic(event)) this.#topicless = event;
+    else if (cursor.next())
+      batcher.add(outbox.record(event, this.#head, cursor.seq), cursor.finalLsn, cursor.seq);
+  }
+
+  #logicalMessage(segment: Buffer): void {
+    const { cursor, batcher, eventCounts } = this.#options;
+    const { outbox, messages } = this.#options.events;
+    const { prefix, contentStart, contentEnd, transactional } = this.#message;
+    const toTopic = messages?.takes(prefix) === true;
+    if (!transactional) {
+      // It has no place in the count, and none behind a commit: after a restart nobody could say whether it was told.
+      if (toTopic || outbox?.takes(prefix) === true) eventCounts.nonTransactional();
+      return;
+    }
+    const content = Buffer.from(segment.subarray(contentStart, contentEnd));
+    if (outbox?.takes(prefix) === true) return this.#event(outbox, outbox.message(content));
+    if (!cursor.next()) return;
+    if (prefix === CHUNK_MESSAGE) this.#options.windows.mark(String(content));
+    else if (prefix === BACKFILL_MESSAGE) this.#options.onBackfill(String(content));
+    else if (messages !== null && toTopic)
+      batcher.add(messages.record(prefix, content, this.#head, cursor.seq), cursor.finalLsn, cursor.seq);
   }
 
   #insert(segment: Buffer): void {
     const { cursor, batcher, onChange } = this.#options;
     const encoder = this.#encoder(this.#message.relationOid);
+    if (encoder === null) return;
     const record = encoder.row('c', segment, this.#message.newTuple, null, this.#head, cursor.seq);
     batcher.add(record, cursor.finalLsn, cursor.seq);
+    this.#touch(record.key, false);
     onChange('c', encoder);
   }
 
@@ -137,35 +222,45 @@ export class ChangeReader {
   #update(segment: Buffer): void {
     const { cursor, batcher, onChange } = this.#options;
     const { oldRow, oldTuple, newTuple } = this.#message;
+    const { outbox } = this.#options.events;
+    if (this.#message.relationOid === outbox?.oid) return outbox.updated();
     const encoder = this.#encoder(this.#message.relationOid);
+    if (encoder === null) return;
     const old = oldRow === 'full' ? oldTuple : null;
     if (oldRow !== 'none') {
-      const oldKey = encoder.key(segment, oldTuple, null);
-      const newKey = encoder.key(segment, newTuple, old);
-      if (oldKey !== null && newKey !== null && !oldKey.equals(newKey)) {
+      const oldKey = encoder.replacedKey(segment, oldTuple, newTuple, old);
+      if (oldKey !== null) {
         batcher.add(encoder.tombstone(oldKey, this.#head, cursor.seq), cursor.finalLsn, cursor.seq);
+        this.#touch(oldKey, false);
         onChange('d', encoder);
         const record = encoder.row('c', segment, newTuple, old, this.#head, cursor.seq);
         batcher.add(record, cursor.finalLsn, cursor.seq);
+        this.#touch(record.key, isHoled(newTuple, old));
         return onChange('c', encoder);
       }
     }
     const record = encoder.row('u', segment, newTuple, old, this.#head, cursor.seq);
     batcher.add(record, cursor.finalLsn, cursor.seq);
+    this.#touch(record.key, isHoled(newTuple, old));
     onChange('u', encoder);
   }
 
   #delete(segment: Buffer): void {
     const { cursor, batcher, onChange } = this.#options;
     const encoder = this.#encoder(this.#message.relationOid);
-    const key = encoder.key(segment, this.#message.oldTuple, null);
-    batcher.add(encoder.tombstone(key, this.#head, cursor.seq), cursor.finalLsn, cursor.seq);
+    if (encoder === null) return;
+    const record = encoder.deletion(segment, this.#message.oldTuple, this.#head, cursor.seq);
+    batcher.add(record, cursor.finalLsn, cursor.seq);
+    this.#touch(record.key, false);
     onChange('d', encoder);
   }
 
   #truncate(): void {
     for (const oid of this.#message.truncated) {
+      this.#options.windows.of(oid)?.spoil();
+      if (oid === this.#options.events.outbox?.oid) continue;
       const encoder = this.#encoder(oid);
+      if (encoder === null) continue;
       const { schema, table } = encoder.schema;
       this.#options.log.warn(
         { table: `${schema}.${table}` },
@@ -175,7 +270,8 @@ export class ChangeReader {
     }
   }
 
-  #encoder(oid: number): RowEncoder {
+  /** Null for a table that is filtered out. */
+  #encoder(oid: number): RowEncoder | null {
     const encoder = this.#options.book.encoder(oid);
     if (encoder !== undefined) return encoder;
     throw new Failure(
@@ -184,4 +280,11 @@ export class ChangeReader {
       `a change names relation ${oid}, which was not announced`,
     );
   }
+}
+
+/** True for an update whose event lacks an out-of-line value. */
+function isHoled(row: Tuple, old: Tuple | null): boolean {
+  if (old !== null) return false;
+  for (let i = 0; i < row.count; i++) if (row.kinds[i] === CELL.unchanged) return true;
+  return false;
 }

@@ -2,12 +2,17 @@ import { writeLong } from './avro-varint.ts';
 import { digits, digitsEnd, isDigit } from './digits.ts';
 
 const MINUS = 0x2d;
+const LETTER_I = 0x49;
+const ZERO = 0x30;
 /** Digits that a JS number holds exactly, whatever they are. */
 const EXACT_DIGITS = 15;
+/** Where the two decimal places of `lc_monetary=C` begin, from the end: `.99`. */
+const CENTS_DIGITS = 2;
 
 /**
  * Writes the text of a numeric as an Avro decimal of `scale`: the length and the shortest big-endian two's complement.
- * Returns -1 for what has no such form: NaN, the infinities, and more decimal places than the scale.
+ * Returns -1 for what has no such form: NaN, the infinities, more decimal places than the scale and more digits than
+ * the precision.
  */
 export function writeDecimal(
   out: Buffer,
@@ -15,6 +20,7 @@ export function writeDecimal(
   source: Buffer,
   start: number,
   end: number,
+  precision: number,
   scale: number,
 ): number {
   const negative = source[start] === MINUS;
@@ -22,12 +28,58 @@ export function writeDecimal(
   if (!isDigit(source[wholeStart])) return -1;
   const wholeEnd = digitsEnd(source, wholeStart, end);
   const places = Math.max(0, end - wholeEnd - 1);
-  if (places > scale) return -1;
+  if (places > scale || exceeds(source, wholeStart, wholeEnd, precision - scale)) return -1;
   if (wholeEnd - wholeStart + scale > EXACT_DIGITS)
-    return writeBigDecimal(out, at, source.toString('latin1', start, end), scale - places);
+    return writeUnscaled(out, at, bigDecimal(source.toString('latin1', start, end), scale - places));
   const whole = digits(source, wholeStart, wholeEnd) * 10 ** scale;
   const unscaled = whole + digits(source, wholeEnd + 1, wholeEnd + 1 + places) * 10 ** (scale - places);
   return writeShortest(out, at, negative ? -unscaled : unscaled);
+}
+
+/** The same, but what is too large becomes the largest decimal of its sign, the infinities included. */
+export function writeClampedDecimal(
+  out: Buffer,
+  at: number,
+  source: Buffer,
+  start: number,
+  end: number,
+  precision: number,
+  scale: number,
+): number {
+  const negative = source[start] === MINUS;
+  const from = negative ? start + 1 : start;
+  const wholeEnd = digitsEnd(source, from, end);
+  if (source[from] !== LETTER_I && !exceeds(source, from, wholeEnd, precision - scale))
+    return writeDecimal(out, at, source, start, end, precision, scale);
+  const largest = 10n ** BigInt(precision) - 1n;
+  return writeUnscaled(out, at, negative ? -largest : largest);
+}
+
+/** `-$1,234.56`, as money is printed with `lc_monetary=C`: scale 2. */
+export function writeMoney(out: Buffer, at: number, source: Buffer, start: number, end: number): number {
+  let value = 0;
+  let count = 0;
+  for (let i = start; i < end; i++) {
+    const byte = source[i] as number;
+    if (!isDigit(byte)) continue;
+    value = value * 10 + byte - ZERO;
+    count++;
+  }
+  if (count <= CENTS_DIGITS) return -1;
+  const negative = source[start] === MINUS;
+  if (count <= EXACT_DIGITS) return writeShortest(out, at, negative ? -value : value);
+  const unscaled = BigInt(source.toString('latin1', start, end).replaceAll(/[^0-9]/g, ''));
+  return writeUnscaled(out, at, negative ? -unscaled : unscaled);
+}
+
+/** A lone 0 before the point counts for nothing: numeric(3,5) has no whole digit at all. */
+function exceeds(source: Buffer, wholeStart: number, wholeEnd: number, wholeDigitsMax: number): boolean {
+  const count = source[wholeStart] === ZERO ? 0 : wholeEnd - wholeStart;
+  return count > wholeDigitsMax;
+}
+
+function bigDecimal(text: string, missingPlaces: number): bigint {
+  return BigInt(text.replace('.', '')) * 10n ** BigInt(missingPlaces);
 }
 
 function writeShortest(out: Buffer, at: number, unscaled: number): number {
@@ -43,8 +95,7 @@ function writeShortest(out: Buffer, at: number, unscaled: number): number {
   return at + 1 + bytes;
 }
 
-function writeBigDecimal(out: Buffer, at: number, text: string, missingPlaces: number): number {
-  const unscaled = BigInt(text.replace('.', '')) * 10n ** BigInt(missingPlaces);
+function writeUnscaled(out: Buffer, at: number, unscaled: bigint): number {
   let bytes = 1;
   while (BigInt.asIntN(bytes * 8, unscaled) !== unscaled) bytes++;
   const end = writeLong(out, at, bytes) + bytes;

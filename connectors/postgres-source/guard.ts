@@ -8,6 +8,8 @@ export interface SlotFacts {
   readonly database: string;
   /** `lost` when the server has thrown away WAL that the slot needs. */
   readonly walStatus: string | null;
+  /** Why the server gave it up, null while it has not. */
+  readonly invalidation: string | null;
   readonly confirmedFlush: Lsn;
   /** The walsender that holds it. */
   readonly activePid: number | null;
@@ -22,6 +24,16 @@ export interface ServerFacts {
   readonly flushedLsn: Lsn;
   readonly slot: SlotFacts | null;
   readonly publication: { readonly oid: number; readonly tables: readonly string[] } | null;
+  /** The session goes through a connection pooler. */
+  readonly pooled: boolean;
+  /** Published tables that our role cannot read wholly. */
+  readonly hidden: readonly HiddenTable[];
+}
+
+/** Why a table cannot be read, and what mends it. */
+export interface HiddenTable {
+  readonly message: string;
+  readonly fix: string;
 }
 
 export interface GuardRequest {
@@ -51,7 +63,19 @@ export function guard(
       `wal_level is ${server.walLevel}`,
       "ALTER SYSTEM SET wal_level = 'logical', then restart the server",
     );
+  if (server.pooled)
+    throw stop(
+      'pooler',
+      'the session goes through a connection pooler: it is not one server process, and replication needs one',
+      'give the address of the Postgres server itself',
+    );
   checkPublication(position, server, request);
+  const mode = startMode(position, server, request);
+  if (mode !== 'stream') checkReadable(server);
+  return mode;
+}
+
+function startMode(position: SourcePosition | null, server: ServerFacts, request: GuardRequest): StartMode {
   if (position === null) {
     if (server.slot !== null) throw foreignSlot(request);
     return 'create';
@@ -60,6 +84,16 @@ export function guard(
   if (position.snapshot === 'creating') return 'create';
   checkSlot(position, server, request);
   return position.snapshot === 'done' ? 'stream' : 'snapshot';
+}
+
+/** Rows that the stream alone cannot bring. */
+function checkReadable({ hidden }: ServerFacts): void {
+  if (hidden.length === 0) return;
+  throw stop(
+    'table_hidden',
+    hidden.map(({ message }) => message).join('; '),
+    hidden.map(({ fix }) => fix).join('; '),
+  );
 }
 
 function checkPublication(position: SourcePosition | null, server: ServerFacts, request: GuardRequest): void {
@@ -116,11 +150,11 @@ function checkSlot(position: SourcePosition, server: ServerFacts, request: Guard
       `slot ${name} has plugin ${slot.plugin} in database ${slot.database}, expected pgoutput in ${server.database}`,
       'choose another slot name',
     );
-  if (slot.walStatus === 'lost')
+  if (slot.walStatus === 'lost' || slot.invalidation !== null)
     throw stop(
       'slot_lost',
-      `slot ${name} has lost WAL that it needs (max_slot_wal_keep_size)`,
-      freshStart(request),
+      `the server has given slot ${name} up: ${slot.invalidation ?? 'wal_removed'}`,
+      `${freshStart(request)}; raise the limit that was reached (max_slot_wal_keep_size, idle_replication_slot_timeout)`,
     );
   if (slot.activePid !== null)
     throw new Failure(

@@ -12,9 +12,14 @@ import { kafkaSecurity } from '../kafka/configured-security.ts';
 import { connectKafka } from '../kafka/kafka.ts';
 import { PRODUCER_OPTIONS } from '../kafka/producer-options.ts';
 import { KAFKA_SECURITY_OPTIONS } from '../kafka/security-options.ts';
+import { FILTER_OPTIONS, verifyFilters } from './filter-options.ts';
 import { BATCH_BYTES_MAX } from './batcher.ts';
+import { EventCounts } from './event-counts.ts';
+import { OUTBOX_OPTIONS, eventOptions } from './outbox-options.ts';
 import { SourceMetrics } from './source-metrics.ts';
+import type { SourceOptions } from './source-context.ts';
 import { runSource } from './source.ts';
+import { TYPE_OPTIONS } from './type-options.ts';
 
 const commaList = (item: z.ZodString): z.ZodType<string[]> =>
   z
@@ -40,6 +45,9 @@ const OPTIONS = {
     schema: commaList(tableName),
     help: 'schema.table, comma-separated: makes the publication if it is missing',
   },
+  ...OUTBOX_OPTIONS,
+  ...FILTER_OPTIONS,
+  ...TYPE_OPTIONS,
   slotName: { schema: slotName.default('millrace'), help: 'replication slot, made if it is missing' },
   publicationName: { schema: requiredText.default('millrace'), help: 'publication that says what is read' },
   partitions: { schema: count.default(4), help: 'partitions of topics that are made' },
@@ -47,7 +55,24 @@ const OPTIONS = {
     schema: count.default(BATCH_BYTES_MAX),
     help: 'bytes of rows in one Kafka transaction',
   },
+  snapshotMode: {
+    schema: z.enum(['exported', 'chunked']).default('exported'),
+    help: 'how tables are first read: exported (before the stream, as they are stored) or chunked (beside it, by key; goes on where it was after a crash)',
+  },
+  chunkRowsMax: { schema: count.default(10_000), help: 'rows in one chunk of a table that is copied' },
+  tablesAtOnce: {
+    schema: count.default(2),
+    help: 'tables that are copied at the same time; each takes two sessions',
+  },
 } as const satisfies OptionSpecs;
+
+/** The outbox is read through the publication like the tables. @throws Failure `config.invalid` */
+function withEvents(options: Options<typeof OPTIONS>): SourceOptions {
+  const events = eventOptions(options);
+  const outbox = events.outbox?.table ?? null;
+  const isNamed = outbox === null || options.tables.includes(outbox);
+  return { ...options, ...events, tables: isNamed ? options.tables : [...options.tables, outbox] };
+}
 
 async function run(options: Options<typeof OPTIONS>, log: Log, signal: AbortSignal): Promise<void> {
   const metrics = new Metrics();
@@ -71,8 +96,9 @@ async function run(options: Options<typeof OPTIONS>, log: Log, signal: AbortSign
     random: Math.random,
     log,
     metrics: sourceMetrics,
+    eventCounts: new EventCounts(metrics, log),
   };
-  await runSource(options, context, signal);
+  await runSource(withEvents(options), context, signal);
 }
 
 await runRole(
@@ -80,7 +106,11 @@ await runRole(
     name: 'source',
     command: 'node connectors/postgres-source/main.ts',
     options: OPTIONS,
-    verify: kafkaSecurity,
+    verify(options) {
+      kafkaSecurity(options);
+      verifyFilters(options);
+      withEvents(options);
+    },
     run,
   },
   argv.slice(2),

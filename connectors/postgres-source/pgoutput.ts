@@ -47,6 +47,11 @@ export class PgoutputReader {
   truncated: readonly number[] = [];
   /** From Message: false when it was emitted outside of any transaction. */
   transactional = false;
+  /** From Message: what its sender calls it. */
+  prefix = '';
+  /** From Message: where its content is, as places in the buffer that was read. */
+  contentStart = 0;
+  contentEnd = 0;
 
   /**
    * Reads one message and returns its type byte, one of {@link PGOUTPUT}.
@@ -85,7 +90,7 @@ export class PgoutputReader {
         this.#readTruncate(buffer, at);
         break;
       case PGOUTPUT.message:
-        this.transactional = buffer[at + 1] === 1;
+        this.#readMessage(buffer, at);
         break;
       case PGOUTPUT.origin:
       case PGOUTPUT.type:
@@ -110,5 +115,14 @@ export class PgoutputReader {
     const oids: number[] = [];
     for (let i = 0; i < count; i++) oids.push(buffer.readUInt32BE(at + 6 + i * 4));
     this.truncated = oids;
+  }
+
+  /** Type, flags, LSN, prefix, length, content. */
+  #readMessage(buffer: Buffer, at: number): void {
+    this.transactional = buffer[at + 1] === 1;
+    const prefixEnd = buffer.indexOf(0, at + 10);
+    this.prefix = buffer.toString('utf8', at + 10, prefixEnd);
+    this.contentStart = prefixEnd + 5;
+    this.contentEnd = this.contentStart + buffer.readUInt32BE(prefixEnd + 1);
   }
 }

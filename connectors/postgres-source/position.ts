@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Failure } from '../../infra/process/failure.ts';
 import type { Kafka } from '../kafka/port.ts';
+import { type CopyState, copyState } from './copy-state.ts';
 import type { StreamPosition } from './transaction-cursor.ts';
 
 /**
@@ -21,6 +22,8 @@ export interface SourcePosition extends StreamPosition {
   /** Commit time of the last transaction, microseconds since 1970-01-01 UTC. */
   readonly commitTs: bigint;
   readonly snapshot: SnapshotState;
+  /** Not in a position from before tables were copied in chunks. */
+  readonly copies?: CopyState | undefined;
 }
 
 const VERSION = 1;
@@ -35,6 +38,7 @@ const positionJson = z.object({
   commitTs: bigintText,
   open: z.object({ finalLsn: bigintText, seq: z.number().int().positive() }).nullable(),
   snapshot: z.enum(['creating', 'pending', 'done']),
+  copies: copyState.optional(),
 });
 
 export function encodePosition(position: SourcePosition): Buffer {

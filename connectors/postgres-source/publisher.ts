@@ -4,6 +4,7 @@ import type { Log } from '../../infra/process/log.ts';
 import { encodeProgress } from '../../schemas/progress.ts';
 import type { ProducerRecord, TransactionalProducer } from '../kafka/port.ts';
 import type { Progress } from './batcher.ts';
+import type { CopyBook } from './copy-state.ts';
 import type { EndOffsets } from './end-offsets.ts';
 import type { Lsn } from './lsn.ts';
 import { type SnapshotState, type SourcePosition, encodePosition } from './position.ts';
@@ -17,7 +18,12 @@ export interface PublisherOptions {
   readonly positionTopic: string;
   readonly progressTopic: string;
   readonly identity: Pick<SourcePosition, 'systemId' | 'slot' | 'publicationOid'>;
-  readonly snapshot: SnapshotState;
+  /** What it says when a Kafka transaction begins goes into its position. */
+  readonly copies: CopyBook;
+  /** The slot may still have to be made. */
+  readonly creating: boolean;
+  /** Told once: the first copy of every table is in Kafka. */
+  readonly onInitialDone: () => void;
   readonly clock: Clock;
   readonly log: Log;
   /** Told after each commit, with its duration in milliseconds from the first send. */
@@ -28,34 +34,39 @@ export interface PublisherOptions {
 export class Publisher {
   readonly #options: PublisherOptions;
   readonly #key: Buffer;
-  #snapshot: SnapshotState;
+  #creating: boolean;
+  #initialDone: boolean;
   #cutLsn: Lsn = 0n;
   #cutAtMs = 0;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
     this.#key = Buffer.from(options.identity.slot);
-    this.#snapshot = options.snapshot;
+    this.#creating = options.creating;
+    this.#initialDone = !options.creating && options.copies.initialDone;
   }
 
   /** True when the last cut is behind the position that is published. */
   cutIsBehind(published: Lsn): boolean {
-    return this.#snapshot === 'done' && this.#cutLsn < published;
+    return this.#initialDone && this.#cutLsn < published;
   }
 
-  /** The next transaction says so. The first cut follows `done`. */
-  enter(snapshot: SnapshotState): void {
-    this.#snapshot = snapshot;
+  /** The slot exists; the next transaction says so. */
+  slotIsMade(): void {
+    this.#creating = false;
   }
 
   /** @throws Failure of the Kafka port, after an attempt to abort; a fenced producer has nothing to abort */
   async publish(records: readonly ProducerRecord[], progress: Progress): Promise<void> {
     const { producer, ends, clock } = this.#options;
     const startedMs = clock.now();
+    // The copies are where these records bring them: by the next turn they may be further.
+    const snapshot = this.#snapshot();
+    const position = this.#position(progress, snapshot, startedMs);
     producer.begin();
     try {
-      ends.advance(await producer.send([...records, this.#position(progress, startedMs)]));
-      const cut = this.#cutIsDue(records, startedMs);
+      ends.advance(await producer.send([...records, position]));
+      const cut = snapshot === 'done' && this.#cutIsDue(records, startedMs);
       if (cut) await producer.send([this.#cut(progress, startedMs)]);
       await producer.commit();
       if (cut) this.#cutLsn = progress.endLsn;
@@ -64,6 +75,16 @@ export class Publisher {
       throw error;
     }
     this.#options.onCommit(clock.now() - startedMs);
+    if (snapshot === 'done' && !this.#initialDone) {
+      this.#initialDone = true;
+      this.#options.onInitialDone();
+    }
+  }
+
+  /** The first cut follows `done`, in the same transaction as the last rows. */
+  #snapshot(): SnapshotState {
+    if (this.#creating) return 'creating';
+    return this.#initialDone || this.#options.copies.initialDone ? 'done' : 'pending';
   }
 
   /** An open transaction holds readers back until its timeout: so it is ended, if the broker can be reached. */
@@ -76,15 +97,14 @@ export class Publisher {
   }
 
   #cutIsDue(records: readonly ProducerRecord[], nowMs: number): boolean {
-    if (this.#snapshot !== 'done') return false;
     const due = records.length === 0 || nowMs - this.#cutAtMs >= CUT_INTERVAL_MS;
     if (due) this.#cutAtMs = nowMs;
     return due;
   }
 
-  #position(progress: Progress, timestamp: number): ProducerRecord {
-    const { positionTopic, identity } = this.#options;
-    const value = encodePosition({ ...identity, ...progress, snapshot: this.#snapshot });
+  #position(progress: Progress, snapshot: SnapshotState, timestamp: number): ProducerRecord {
+    const { positionTopic, identity, copies } = this.#options;
+    const value = encodePosition({ ...identity, ...progress, snapshot, copies: copies.state });
     return { topic: positionTopic, partition: 0, timestamp, key: this.#key, value };
   }
 

@@ -4,8 +4,11 @@ import { partitionFor } from '../kafka/partitioner.ts';
 import type { ProducerRecord } from '../kafka/port.ts';
 import { LONG_BYTES_MAX, copyBytes, writeLong } from './avro-varint.ts';
 import { encodedBytesMax } from './column-codec.ts';
+import { type BadRows, isRowsOwn } from './bad-rows.ts';
+import { KEY_SPECIAL, ROW_TOO_LARGE, badRowReason } from './bad-row-reason.ts';
+import type { BadRow } from './dead-letter.ts';
 import { Slab } from './slab.ts';
-import type { TableColumn, TableSchema } from './table-schema.ts';
+import type { ColumnTreatment, TableColumn, TableSchema } from './table-schema.ts';
 import { type TransactionHead, tombstoneHeaders } from './transaction-head.ts';
 import { CELL, type Tuple } from './tuple.ts';
 
@@ -18,11 +21,15 @@ export interface EncoderTarget {
   /** Schema ids of the registry; the key's is null for a table without a key. */
   readonly keySchemaId: number | null;
   readonly valueSchemaId: number;
+  /** What the topic takes in one record, with its batch around it, before compression. */
+  readonly recordBytesMax: number;
 }
 
 const SPECIAL_HEADER = 'pg.special';
 /** `__op`, the transaction's head, `__seq`, `__xid` and the array's two counts. */
 const ENVELOPE_BYTES_MAX = 2 + 20 + 4 * LONG_BYTES_MAX;
+/** What batch and record take beside key, value and `pg.special`, at most. */
+const RECORD_OVERHEAD_BYTES_MAX = 128;
 /** A table without a key has one order only on one partition. */
 const KEYLESS_PARTITION = 0;
 
@@ -31,27 +38,50 @@ export class RowEncoder {
   readonly schema: TableSchema;
   readonly target: EncoderTarget;
   readonly #slab: Slab;
+  readonly #badRows: BadRows | null;
   /** Field names as Avro strings, for `__unchanged`. */
   readonly #names: readonly Buffer[];
   readonly #fixedBytesMax: number;
+  readonly #growth: number;
   readonly #unchanged: number[] = [];
   #special: Record<string, string> | null = null;
 
-  constructor(schema: TableSchema, target: EncoderTarget, slab = new Slab()) {
+  /** Without `badRows` a bad row's error is thrown as it is. */
+  constructor(schema: TableSchema, target: EncoderTarget, slab = new Slab(), badRows: BadRows | null = null) {
     this.schema = schema;
     this.target = target;
     this.#slab = slab;
+    this.#badRows = badRows;
     this.#names = schema.columns.map((column) => avroString(column.field));
     const names = this.#names.reduce((sum, name) => sum + name.length, 0);
+    this.#growth = Math.max(1, ...schema.columns.map(({ codec }) => codec.growth ?? 1));
+    const masks = schema.columns.reduce((sum, { treatment }) => sum + extraBytesMax(treatment), 0);
     this.#fixedBytesMax =
-      FRAME_BYTES + ENVELOPE_BYTES_MAX + names + schema.columns.length * encodedBytesMax(1);
+      FRAME_BYTES + ENVELOPE_BYTES_MAX + names + masks + schema.columns.length * encodedBytesMax(1);
   }
 
   /**
    * A row that exists. `old` is the whole row before, where Postgres sent it: unchanged out-of-line values come from
-   * there. @throws Failure `source.key_special`, `source.row_shape`
+   * there. A row that cannot be encoded or is too large gives its dead letter instead, where the policy allows that.
+   * @throws Failure `source.row_shape`, and for a bad row `source.key_special`, `source.value_invalid`,
+   * `source.row_too_large`
    */
   row(
+    op: ValueOp,
+    source: Buffer,
+    row: Tuple,
+    old: Tuple | null,
+    head: TransactionHead,
+    seq: number,
+  ): ProducerRecord {
+    try {
+      return this.#record(op, source, row, old, head, seq);
+    } catch (error) {
+      return this.#setAside(error, { op, source, row, head, seq }, old);
+    }
+  }
+
+  #record(
     op: ValueOp,
     source: Buffer,
     row: Tuple,
@@ -68,11 +98,33 @@ export class RowEncoder {
       key,
       value,
     };
-    if (this.#special === null) return record;
-    return {
-      ...record,
-      headers: [{ key: SPECIAL_HEADER, value: Buffer.from(JSON.stringify(this.#special)) }],
-    };
+    if (this.#special === null) {
+      this.#checkSize(key, value, 0);
+      return record;
+    }
+    const special = Buffer.from(JSON.stringify(this.#special));
+    this.#checkSize(key, value, SPECIAL_HEADER.length + special.length);
+    return { ...record, headers: [{ key: SPECIAL_HEADER, value: special }] };
+  }
+
+  /** The end of a row, of which `old` has the key at least. Its key is good, or it is a bad row as in {@link row}. */
+  deletion(source: Buffer, old: Tuple, head: TransactionHead, seq: number): ProducerRecord {
+    try {
+      return this.tombstone(this.key(source, old, null), head, seq);
+    } catch (error) {
+      return this.#setAside(error, { op: 'd', source, row: old, head, seq }, null);
+    }
+  }
+
+  /**
+   * The key that a row had before, null when it still has it. A key that never was in the topic, since it cannot be
+   * encoded, is not replaced; {@link row} tells what is wrong with a new one.
+   * @throws Failure `source.row_shape`
+   */
+  replacedKey(source: Buffer, oldKey: Tuple, row: Tuple, old: Tuple | null): Buffer | null {
+    const before = this.#goodKey(source, oldKey, null);
+    if (before === null) return null;
+    return this.#goodKey(source, row, old)?.equals(before) === true ? null : before;
   }
 
   /** The end of the row with this key. */
@@ -93,12 +145,46 @@ export class RowEncoder {
     if (keySchemaId === null) return null;
     this.#checkShape(row);
     const slab = this.#slab;
-    slab.reserve(this.#fixedBytesMax + textBytes(row) + (old === null ? 0 : textBytes(old)));
+    slab.reserve(this.#bytesMax(row) + (old === null ? 0 : textBytes(old) * this.#growth));
     const start = slab.at;
     let at = frameAt(slab.buffer, start, keySchemaId);
     for (const i of this.schema.key) at = this.#keyColumn(slab.buffer, at, source, row, old, i);
     slab.at = at;
     return slab.buffer.subarray(start, at);
+  }
+
+  #goodKey(source: Buffer, row: Tuple, old: Tuple | null): Buffer | null {
+    try {
+      return this.key(source, row, old);
+    } catch (error) {
+      if (!isRowsOwn(error)) throw error;
+      return null;
+    }
+  }
+
+  #setAside(
+    error: unknown,
+    change: Pick<BadRow, 'op' | 'source' | 'row' | 'head' | 'seq'>,
+    old: Tuple | null,
+  ): ProducerRecord {
+    this.#slab.renew();
+    if (this.#badRows === null || !isRowsOwn(error)) throw error;
+    const key = this.#goodKey(change.source, change.row, old);
+    const bad = { ...change, key, schema: this.schema, topic: this.target.topic };
+    return this.#badRows.setAside(bad, badRowReason(error, bad, this.#bytesMax(change.row)));
+  }
+
+  /** No row takes more than this in Avro. */
+  #bytesMax(row: Tuple): number {
+    return this.#fixedBytesMax + textBytes(row) * this.#growth;
+  }
+
+  #checkSize(key: Buffer | null, value: Buffer, headerBytes: number): void {
+    const bytes = (key?.length ?? 0) + value.length + headerBytes + RECORD_OVERHEAD_BYTES_MAX;
+    if (bytes <= this.target.recordBytesMax) return;
+    const { topic, recordBytesMax } = this.target;
+    const message = `a record of ${bytes} bytes is larger than the ${recordBytesMax} that topic ${topic} takes`;
+    throw new Failure(ROW_TOO_LARGE, 'stop', message);
   }
 
   #partition(key: Buffer | null): number {
@@ -115,7 +201,7 @@ export class RowEncoder {
   ): Buffer {
     this.#checkShape(row);
     const slab = this.#slab;
-    slab.reserve(this.#fixedBytesMax + textBytes(row) + (old === null ? 0 : textBytes(old)));
+    slab.reserve(this.#bytesMax(row) + (old === null ? 0 : textBytes(old) * this.#growth));
     this.#unchanged.length = 0;
     this.#special = null;
     const out = slab.buffer;
@@ -124,6 +210,7 @@ export class RowEncoder {
     const { columns } = this.schema;
     for (let i = 0; i < columns.length; i++) {
       const column = columns[i] as TableColumn;
+      if (column.treatment === 'exclude') continue;
       at = column.inKey
         ? this.#keyColumn(out, at, source, row, old, i)
         : this.#nullableColumn(out, at, source, row, old, i);
@@ -180,7 +267,7 @@ export class RowEncoder {
   #badKey(field: string, kind: number | undefined): Failure {
     const what = kind === CELL.text ? 'a value that its Avro type does not have' : 'no value';
     const table = `${this.schema.schema}.${this.schema.table}`;
-    return new Failure('source.key_special', 'stop', `key column ${field} of ${table} has ${what}`, {
+    return new Failure(KEY_SPECIAL, 'stop', `key column ${field} of ${table} has ${what}`, {
       fix: 'change the row in the source, or key the table by columns without infinity, NaN or out-of-line values',
     });
   }
@@ -197,6 +284,10 @@ export class RowEncoder {
 function frameAt(out: Buffer, at: number, schemaId: number): number {
   out[at] = 0;
   return out.writeInt32BE(schemaId, at + 1);
+}
+
+function extraBytesMax(treatment: ColumnTreatment): number {
+  return treatment === null || treatment === 'exclude' ? 0 : treatment.extraBytesMax;
 }
 
 function textBytes(row: Tuple): number {

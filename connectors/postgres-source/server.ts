@@ -1,7 +1,10 @@
 import { must } from '../../infra/process/assert.ts';
 import type { Catalog } from './catalog.ts';
-import type { GuardRequest, ServerFacts, SlotFacts } from './guard.ts';
+import type { GuardRequest, HiddenTable, ServerFacts, SlotFacts } from './guard.ts';
 import { type Lsn, parseLsn } from './lsn.ts';
+import { publicationAlarms } from './publication-alarms.ts';
+import { readPublication } from './publication-reading.ts';
+import { readSlot } from './slot-reading.ts';
 import { identifier, literal } from './sql-text.ts';
 import type { WireConnection } from './wire-connection.ts';
 
@@ -28,8 +31,9 @@ export async function serverFacts(
   system: Pick<ServerFacts, 'systemId' | 'database'>,
   request: Pick<GuardRequest, 'slotName' | 'publicationName'>,
 ): Promise<ServerFacts> {
-  const [row] = await sql.query<{ wal_level: string; flushed: string }>(
-    `SELECT current_setting('wal_level') AS wal_level, pg_current_wal_flush_lsn()::text AS flushed`,
+  const [row] = await sql.query<{ wal_level: string; flushed: string; pid: number }>(
+    `SELECT current_setting('wal_level') AS wal_level, pg_current_wal_flush_lsn()::text AS flushed,
+       pg_backend_pid() AS pid`,
   );
   const server = must(row, 'the server said nothing of its WAL');
   return {
@@ -38,7 +42,18 @@ export async function serverFacts(
     flushedLsn: parseLsn(server.flushed),
     slot: await slotFacts(sql, request.slotName),
     publication: await publicationFacts(sql, catalog, request.publicationName),
+    pooled: sql.backendPid !== server.pid,
+    hidden: await hiddenTables(sql, request.publicationName),
   };
+}
+
+/** What a snapshot could not read, or could read only in part. */
+async function hiddenTables(sql: WireConnection, publicationName: string): Promise<readonly HiddenTable[]> {
+  const publication = await readPublication(sql, publicationName);
+  if (publication === null) return [];
+  return publicationAlarms(publication).filter(
+    ({ code }) => code === 'table.unreadable' || code === 'table.row_security',
+  );
 }
 
 async function slotFacts(sql: WireConnection, name: string): Promise<SlotFacts | null> {
@@ -56,7 +71,15 @@ async function slotFacts(sql: WireConnection, name: string): Promise<SlotFacts |
   );
   if (row === undefined) return null;
   const { plugin, database, status, flush, pid } = row;
-  return { plugin, database, walStatus: status, confirmedFlush: parseLsn(flush), activePid: pid };
+  const invalidation = (await readSlot(sql, name))?.invalidation ?? null;
+  return {
+    plugin,
+    database,
+    walStatus: status,
+    invalidation,
+    confirmedFlush: parseLsn(flush),
+    activePid: pid,
+  };
 }
 
 async function publicationFacts(

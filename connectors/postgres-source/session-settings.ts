@@ -11,6 +11,8 @@ const PRINTING = {
   lc_monetary: 'C',
   client_encoding: 'UTF8',
   search_path: '',
+  // Rows that a policy hides are an error, not missing.
+  row_security: 'off',
 } as const;
 
 const PATIENCE = {

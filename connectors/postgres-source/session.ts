@@ -1,25 +1,37 @@
+import { randomUUID } from 'node:crypto';
 import { Acker } from './acker.ts';
+import { decodeBackfill, passwordOf } from './backfill-request.ts';
 import { Batcher, type Progress } from './batcher.ts';
 import { Catalog, type PublishedTable } from './catalog.ts';
 import { ChangeReader } from './change-reader.ts';
 import { streamChanges } from './change-stream.ts';
+import { ChunkPublisher } from './chunk-publisher.ts';
+import { ChunkWindows } from './chunk-windows.ts';
+import { Copier } from './copier.ts';
+import { CopyBook, type CopyState, NO_COPIES, newCopy } from './copy-state.ts';
 import { EndOffsets } from './end-offsets.ts';
+import { type EventStream, openEventStream } from './event-stream.ts';
 import { type GuardRequest, type ServerFacts, guard } from './guard.ts';
 import { lsnText } from './lsn.ts';
 import { type SourcePosition, readPosition } from './position.ts';
 import { Publisher } from './publisher.ts';
 import { ReplicationConnection } from './replication-connection.ts';
+import type { RowEncoder } from './row-encoder.ts';
 import { SchemaBook } from './schema-book.ts';
 import { createPublication, createSlot, identifySystem, senderTimeoutMs, serverFacts } from './server.ts';
+import { includesTable } from './source-filter.ts';
 import { watchSlot } from './slot-watch.ts';
 import { readSnapshot } from './snapshot.ts';
 import { type SourceContext, type SourceOptions, sourceNames } from './source-context.ts';
 import { bookkeepingTopics, refuseCollisions } from './topics.ts';
 import { TransactionCursor } from './transaction-cursor.ts';
 import { WireConnection } from './wire-connection.ts';
+import { WorkingOrder } from './working-order.ts';
 
 /** A Kafka transaction of ours is open for milliseconds; after this long the broker ends one that was left behind. */
 const TRANSACTION_TIMEOUT_MS = 30_000;
+/** Of a chunk that is held in memory, one for each table that is being copied. */
+const CHUNK_BYTES_MAX = 2 * 1024 * 1024;
 
 /** Everything that one session holds; a lost one is thrown away as a whole. */
 interface Session {
@@ -32,7 +44,12 @@ interface Session {
   readonly server: ServerFacts;
   readonly tables: readonly PublishedTable[];
   readonly book: SchemaBook;
+  readonly events: EventStream;
   readonly publisher: Publisher;
+  readonly copies: CopyBook;
+  /** The slot is made in this session. */
+  readonly fresh: boolean;
+  readonly order: WorkingOrder;
 }
 
 /**
@@ -65,10 +82,17 @@ export async function runSession(
   const mode = guard(stored, server, request);
 
   const ends = new EndOffsets();
-  const tables = await catalog.publishedTables(options.publicationName);
-  const book = new SchemaBook({ ...context, ...options, catalog, kafka, ends });
+  const published = await catalog.publishedTables(options.publicationName);
+  const reach = { ...context, ...options, catalog, kafka, ends };
+  const events = await openEventStream(options, reach, published);
+  const book = new SchemaBook(reach);
+  const tables = await book.select(published, events.tables);
   refuseCollisions(options.topicPrefix, tables);
   for (const table of tables) await book.adopt(await catalog.relation(table));
+  const fresh = mode === 'create';
+  const copies = new CopyBook(firstCopies(stored, fresh, tables));
+  const order = workingOrder(options, context);
+  if (!fresh && copies.initialDone) order.reach('copied');
   const publisher = new Publisher({
     ...names,
     producer,
@@ -78,20 +102,55 @@ export async function runSession(
       slot: options.slotName,
       publicationOid: server.publication?.oid ?? 0,
     },
-    snapshot: stored?.snapshot ?? 'creating',
+    copies,
+    creating: fresh,
+    onInitialDone: () => order.reach('copied'),
     clock: context.clock,
     log: context.log,
     onCommit: (durationMs) => context.metrics.committed(durationMs),
   });
 
-  const session = { options, context, signal, sql, replication, catalog, server, tables, book, publisher };
-  let progress = progressOf(stored);
-  if (mode !== 'stream') {
-    const read = await copyTables(session, mode === 'create' ? null : progress);
-    if (read === null) return;
-    progress = read;
-  }
-  await stream(session, progress);
+  const parts = {
+    options,
+    context,
+    signal,
+    sql,
+    replication,
+    catalog,
+    server,
+    tables,
+    book,
+    events,
+    publisher,
+  };
+  const session = { ...parts, copies, fresh, order };
+  await readAndStream(session, stored);
+}
+
+function workingOrder({ slotName }: SourceOptions, { metrics, log }: SourceContext): WorkingOrder {
+  return new WorkingOrder(() => {
+    metrics.phase = null;
+    log.info({ slot: slotName }, 'streaming');
+  });
+}
+
+async function readAndStream(session: Session, stored: SourcePosition | null): Promise<void> {
+  const slot = session.fresh ? await makeSlot(session) : null;
+  const start = slot?.progress ?? progressOf(stored);
+  const progress = await readFirst(session, start, slot?.snapshotName ?? null);
+  if (progress !== null) await stream(session, progress);
+}
+
+/** Every published table is to be copied at first. A position from before chunks says only whether all of them are. */
+function firstCopies(
+  stored: SourcePosition | null,
+  fresh: boolean,
+  tables: readonly PublishedTable[],
+): CopyState {
+  const oids = tables.map(({ oid }) => oid);
+  if (!fresh && stored?.copies !== undefined) return stored.copies;
+  if (!fresh && stored?.snapshot === 'done') return { ...NO_COPIES, copied: oids };
+  return { ...NO_COPIES, open: oids.map((oid) => newCopy(oid, true)) };
 }
 
 /** What is true of the server; the publication is made first where that is asked for and nothing was read before. */
@@ -109,25 +168,38 @@ async function inspect(
   return await serverFacts(sql, catalog, system, request);
 }
 
+/** Each step is in Kafka before the next, so that a crash anywhere is understood at the next start. */
+async function makeSlot(
+  session: Session,
+): Promise<{ readonly progress: Progress; readonly snapshotName: string }> {
+  const { options, context, replication, publisher, server } = session;
+  await publisher.publish([], progressOf(null));
+  const slot = await createSlot(replication.wire, options.slotName, server.slot !== null);
+  context.log.info({ slot: options.slotName, lsn: lsnText(slot.consistentPoint) }, 'slot created');
+  const progress = { ...progressOf(null), endLsn: slot.consistentPoint };
+  publisher.slotIsMade();
+  await publisher.publish([], progress);
+  return { progress, snapshotName: slot.snapshotName };
+}
+
 /**
- * Makes the slot (`resumed` null) and reads the tables in its snapshot; or reads them again behind the slot that an
- * earlier session made. Each step is in Kafka before the next, so that a crash anywhere is understood at the next start.
- * Returns null when it was ended early.
+ * Reads tables before the stream goes on, in the slot's own snapshot, or, after a crash, again as they are now: all that
+ * are not in Kafka yet, or with `chunked` those without a key, which no window can compare with the stream. Returns null
+ * when it was ended early.
  */
-async function copyTables(session: Session, resumed: Progress | null): Promise<Progress | null> {
-  const { options, context, replication, publisher, server, signal } = session;
+async function readFirst(
+  session: Session,
+  progress: Progress,
+  snapshotName: string | null,
+): Promise<Progress | null> {
+  const { options, context, publisher, copies, book, signal } = session;
+  const isKeyless = (oid: number): boolean => book.encoder(oid)?.schema.key.length === 0;
+  const tables = session.tables.filter(
+    ({ oid }) =>
+      copies.copy(oid)?.initial === true && (options.snapshotMode === 'exported' || isKeyless(oid)),
+  );
+  if (tables.length === 0) return progress;
   context.metrics.phase = 'reading tables';
-  let progress = resumed ?? progressOf(null);
-  let snapshotName: string | null = null;
-  if (resumed === null) {
-    await publisher.publish([], progress);
-    const slot = await createSlot(replication.wire, options.slotName, server.slot !== null);
-    context.log.info({ slot: options.slotName, lsn: lsnText(slot.consistentPoint) }, 'slot created');
-    progress = { ...progress, endLsn: slot.consistentPoint };
-    snapshotName = slot.snapshotName;
-    publisher.enter('pending');
-    await publisher.publish([], progress);
-  }
   await using reading = await WireConnection.open({
     url: options.databaseUrl,
     replication: false,
@@ -144,21 +216,22 @@ async function copyTables(session: Session, resumed: Progress | null): Promise<P
   const complete = await readSnapshot({
     ...session,
     ...context,
+    tables,
     session: reading,
     batcher,
     consistentPoint: progress.endLsn,
     snapshotName,
     onRow: (encoder) => context.metrics.count('r', encoder),
+    onTable: ({ oid }) => copies.finish(oid),
   });
   signal.removeEventListener('abort', wake);
   if (!complete) return null;
-  publisher.enter('done');
   await publisher.publish([], batcher.published);
   return batcher.published;
 }
 
 async function stream(session: Session, start: Progress): Promise<void> {
-  const { options, context, replication, publisher, book, sql, server, signal } = session;
+  const { options, context, replication, publisher, sql, server, signal } = session;
   const { wire } = replication;
   const acker = new Acker(start.endLsn);
   const batcher = new Batcher(
@@ -170,24 +243,16 @@ async function stream(session: Session, start: Progress): Promise<void> {
     },
     (error) => wire.abort(asError(error)),
   );
-  const reader = new ChangeReader({
-    cursor: new TransactionCursor(start),
-    acker,
-    book,
-    batcher,
-    onChange: (op, encoder) => context.metrics.count(op, encoder),
-    onReplyAsked: () => {
-      if (!batcher.idle) return;
-      batcher.advance(acker.reached);
-      if (batcher.ahead) batcher.publishProgress();
-    },
-    log: context.log,
-  });
+  const windows = new ChunkWindows();
+  const copying = new AbortController();
+  const copier = copierOf(session, windows, batcher, copying.signal);
+  const reader = readerOf(session, new TransactionCursor(start), acker, batcher, windows, copier);
   const request = { slot: options.slotName, publication: options.publicationName, start: start.endLsn };
   replication.start({ ...request, flushed: () => acker.flushed }, await senderTimeoutMs(wire));
   const onStreaming = (): void => {
-    context.metrics.phase = null;
-    context.log.info({ slot: options.slotName, lsn: lsnText(start.endLsn) }, 'streaming');
+    context.log.info({ slot: options.slotName, lsn: lsnText(start.endLsn) }, 'stream begins');
+    context.metrics.phase = 'reading tables';
+    session.order.reach('streaming');
   };
   using watch = watchSlot({
     ...options,
@@ -196,9 +261,86 @@ async function stream(session: Session, start: Progress): Promise<void> {
     publicationOid: server.publication?.oid ?? 0,
     onError: (error) => wire.abort(asError(error)),
   });
-  await streamChanges({ wire, reader, acker, batcher, publisher, clock: context.clock, onStreaming, signal });
+  const stop = (): void => copying.abort();
+  signal.addEventListener('abort', stop, { once: true });
+  const copied = copier.run();
+  try {
+    await streamChanges({
+      wire,
+      reader,
+      acker,
+      batcher,
+      publisher,
+      clock: context.clock,
+      onStreaming,
+      signal,
+    });
+  } finally {
+    stop();
+    await copied;
+    signal.removeEventListener('abort', stop);
+  }
   watch[Symbol.dispose]();
   await replication.finish();
+}
+
+function copierOf(session: Session, windows: ChunkWindows, batcher: Batcher, signal: AbortSignal): Copier {
+  const { options, context, copies, catalog, book, fresh, replication } = session;
+  return new Copier({
+    ...options,
+    ...context,
+    copies,
+    windows,
+    catalog,
+    book,
+    isCopied: (table) =>
+      includesTable(options, table) && `${table.schema}.${table.table}` !== options.outbox?.table,
+    fresh,
+    chunkBytesMax: Math.min(CHUNK_BYTES_MAX, options.batchBytesMax),
+    windowId: randomUUID,
+    onProgress: () => batcher.publishProgress(),
+    onError: (error) => replication.wire.abort(asError(error)),
+    signal,
+  });
+}
+
+function readerOf(
+  session: Session,
+  cursor: TransactionCursor,
+  acker: Acker,
+  batcher: Batcher,
+  windows: ChunkWindows,
+  copier: Copier,
+): ChangeReader {
+  const { options, context, book, events, copies } = session;
+  const password = passwordOf(options.databaseUrl);
+  const onRow = (encoder: RowEncoder): void => context.metrics.count('r', encoder);
+  return new ChangeReader({
+    cursor,
+    acker,
+    book,
+    batcher,
+    windows,
+    chunks: new ChunkPublisher({ book, batcher, copies, onRow }),
+    events,
+    eventCounts: context.eventCounts,
+    onBackfill: (content) => {
+      const asked = decodeBackfill(content, password);
+      if (asked === null)
+        context.log.warn(
+          {},
+          'a message that asks for a backfill is refused: it is malformed, or badly signed',
+        );
+      else copier.backfill(asked);
+    },
+    onChange: (op, encoder) => context.metrics.count(op, encoder),
+    onReplyAsked: () => {
+      if (!batcher.idle) return;
+      batcher.advance(acker.reached);
+      if (batcher.ahead) batcher.publishProgress();
+    },
+    log: context.log,
+  });
 }
 
 function progressOf(stored: SourcePosition | null): Progress {

@@ -10,6 +10,13 @@ export class Slab {
   /** Where the next byte goes. */
   at = 0;
 
+  /** Lets go of memory that was made for one very large row. */
+  renew(): void {
+    if (this.buffer.length === SLAB_BYTES) return;
+    this.buffer = Buffer.allocUnsafeSlow(SLAB_BYTES);
+    this.at = 0;
+  }
+
   /** Makes room for `bytes` in one piece. */
   reserve(bytes: number): void {
     if (this.at + bytes <= this.buffer.length) return;

@@ -29,14 +29,16 @@ export interface SnapshotOptions {
   /** The slot's exported snapshot; null reads what is there now. */
   readonly snapshotName: string | null;
   readonly onRow: (encoder: RowEncoder) => void;
+  /** All rows of the table are in Kafka. */
+  readonly onTable: (table: PublishedTable) => void;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
 
 /**
- * Reads every table in one REPEATABLE READ transaction and publishes the rows as `r`. Returns false when `signal`
- * ended it early.
+ * Reads tables, each in the order it is stored in, in one REPEATABLE READ transaction and publishes the rows as `r`.
+ * Returns false when `signal` ended it early.
  *
  * The first time, the transaction is the slot's own snapshot: each row once, exactly as of the consistent point. After
  * a crash that snapshot is gone, and the tables are read again as they are now. Rows are then published a second time,
@@ -52,12 +54,13 @@ export async function readSnapshot(options: SnapshotOptions): Promise<boolean> {
   for (const [table, relation] of relations) {
     const encoder = options.book.knows(relation)
       ? must(options.book.encoder(relation.oid), 'a known relation has an encoder')
-      : await options.book.adopt(relation);
+      : must(await options.book.adopt(relation), 'a table that is read has an encoder');
     const read = await readTable(options, head, table, relation, encoder, seq);
     if (read === null) return false;
     seq += read;
+    await options.batcher.drain();
+    options.onTable(table);
   }
-  await options.batcher.drain();
   return true;
 }
 

@@ -3,10 +3,15 @@ import type { Log } from '../../infra/process/log.ts';
 import { progressTopicName } from '../../schemas/change-event.ts';
 import type { SchemaRegistry } from '../../schemas/serde/schema-registry.ts';
 import type { Kafka } from '../kafka/port.ts';
+import type { EventCounts } from './event-counts.ts';
+import type { EventOptions } from './outbox-options.ts';
+import type { OnBadRow } from './bad-rows.ts';
+import type { FilterOptions } from './source-filter.ts';
 import type { SourceMetrics } from './source-metrics.ts';
 import { positionTopicName } from './topics.ts';
+import type { TypePolicy } from './type-policy.ts';
 
-export interface SourceOptions {
+export interface SourceOptions extends EventOptions, FilterOptions, TypePolicy {
   readonly databaseUrl: string;
   readonly topicPrefix: string;
   /** `schema.table`; makes the publication when it is missing. Empty: the publication says what is read. */
@@ -17,6 +22,17 @@ export interface SourceOptions {
   readonly partitions: number;
   /** Bytes of rows in one Kafka transaction. */
   readonly batchBytesMax: number;
+  readonly onBadRow: OnBadRow;
+  /**
+   * How tables are read at first. `exported`: before the stream begins, in the order they are stored in, in one snapshot;
+   * an interrupted table is read again. `chunked`: beside the stream, in key order, resumed where it was: exactly once,
+   * but old rows come among new ones, which windows in event time may find too late.
+   */
+  readonly snapshotMode: 'exported' | 'chunked';
+  /** Rows in one chunk of a table that is copied; a chunk is held in memory, with its bytes bounded too. */
+  readonly chunkRowsMax: number;
+  /** Tables that are copied at the same time; each takes two sessions. */
+  readonly tablesAtOnce: number;
 }
 
 export interface SourceContext {
@@ -27,6 +43,7 @@ export interface SourceContext {
   readonly random: () => number;
   readonly log: Log;
   readonly metrics: SourceMetrics;
+  readonly eventCounts: EventCounts;
 }
 
 /** Names in Kafka that belong to this source alone. */

@@ -1,6 +1,9 @@
 import { METRIC, type Metrics } from '../../infra/process/metrics.ts';
+import type { PublishedTable } from './catalog.ts';
 import type { ChangeOp } from './change-reader.ts';
+import type { CopyReport } from './copy-pace.ts';
 import type { RowEncoder } from './row-encoder.ts';
+import { SlotMetrics } from './slot-metrics.ts';
 
 type CountedOp = ChangeOp | 'r';
 type Counts = Record<CountedOp, number>;
@@ -10,11 +13,18 @@ export class SourceMetrics {
   readonly #counts = new Map<RowEncoder, Counts>();
   readonly #events;
   readonly #snapshotRows;
-  readonly #lagBytes;
-  readonly #retainedBytes;
+  readonly #deadLetters;
+  readonly #snapshotChunks;
+  readonly #snapshotRatio;
+  readonly #snapshotSecondsLeft;
   readonly #commitSeconds;
-  /** Why the source is not streaming yet, null when it is. */
-  phase: string | null = 'starting';
+  readonly #lagSeconds;
+  readonly #stalledGauge;
+  readonly slot: SlotMetrics;
+  /** Kafka transactions of this process. */
+  commits = 0;
+  #phase: string | null = 'starting';
+  #stalled: string | null = null;
 
   constructor(metrics: Metrics) {
     this.#events = metrics.counter(METRIC.sourceEvents, 'Changes read from the WAL or a snapshot', [
@@ -23,13 +33,53 @@ export class SourceMetrics {
       'op',
     ]);
     this.#snapshotRows = metrics.counter(METRIC.snapshotRows, 'Rows read from tables', ['schema', 'table']);
-    this.#lagBytes = metrics.gauge(METRIC.sourceLagBytes, 'WAL written and not acknowledged yet', []);
-    this.#retainedBytes = metrics.gauge(
-      METRIC.slotRetainedBytes,
-      'WAL that the slot keeps on the server',
+    const labels = ['schema', 'table'] as const;
+    this.#snapshotChunks = metrics.counter(
+      METRIC.snapshotChunks,
+      'Chunks of tables, by what became of them',
+      [...labels, 'result'],
+    );
+    this.#snapshotRatio = metrics.gauge(
+      METRIC.snapshotRatio,
+      'Part of a table that is copied, 0 to 1',
+      labels,
+    );
+    this.#snapshotSecondsLeft = metrics.gauge(
+      METRIC.snapshotSecondsLeft,
+      'Time until a table is copied, at the pace so far',
+      labels,
+    );
+    this.#deadLetters = metrics.counter(METRIC.deadLetters, 'Rows set aside as dead letters', [
+      'schema',
+      'table',
+    ]);
+    this.#lagSeconds = metrics.gauge(
+      METRIC.sourceLagSeconds,
+      'Age of the probe that the slot has not acknowledged yet, 0 when it has',
       [],
     );
+    this.#stalledGauge = metrics.gauge(METRIC.sourceStalled, '1 while work is pending and nothing moves', []);
+    this.slot = new SlotMetrics(metrics);
     this.#commitSeconds = metrics.seconds(METRIC.commitSeconds, 'Duration of a Kafka transaction', []);
+  }
+
+  /** Why the source is not ready: it does not stream yet, or it stands still. Null when it streams. */
+  get phase(): string | null {
+    return this.#phase ?? this.#stalled;
+  }
+
+  set phase(phase: string | null) {
+    this.#phase = phase;
+  }
+
+  /** Says that the stream stands still, and why; null when it moves. */
+  set stalled(reason: string | null) {
+    this.#stalled = reason;
+    this.#stalledGauge.set(reason === null ? 0 : 1);
+  }
+
+  lag(durationMs: number): void {
+    this.#lagSeconds.set(durationMs / 1000);
   }
 
   count(op: CountedOp, encoder: RowEncoder): void {
@@ -39,6 +89,10 @@ export class SourceMetrics {
       this.#counts.set(encoder, counts);
     }
     counts[op]++;
+  }
+
+  deadLetter(schema: string, table: string): void {
+    this.#deadLetters.inc({ schema, table });
   }
 
   flush(): void {
@@ -52,12 +106,25 @@ export class SourceMetrics {
   }
 
   committed(durationMs: number): void {
+    this.commits++;
     this.#commitSeconds.observe(durationMs / 1000);
     this.flush();
   }
 
-  slot(lagBytes: number, retainedBytes: number): void {
-    this.#lagBytes.set(lagBytes);
-    this.#retainedBytes.set(retainedBytes);
+  /** A chunk was published, or has to be read again. */
+  chunk({ schema, table }: PublishedTable, result: 'published' | 'again'): void {
+    this.#snapshotChunks.inc({ schema, table, result });
+  }
+
+  /** Null: the table is copied. */
+  copying({ schema, table }: PublishedTable, report: CopyReport | null): void {
+    const labels = { schema, table };
+    if (report === null) {
+      this.#snapshotRatio.set(labels, 1);
+      this.#snapshotSecondsLeft.set(labels, 0);
+      return;
+    }
+    if (report.percent !== null) this.#snapshotRatio.set(labels, report.percent / 100);
+    if (report.secondsLeft !== null) this.#snapshotSecondsLeft.set(labels, report.secondsLeft);
   }
 }

@@ -1,6 +1,7 @@
 import { type BackoffPolicy, backoffMs } from '../../infra/process/backoff.ts';
 import { describe, orderFor } from '../../infra/process/failure.ts';
 import { runSession } from './session.ts';
+import { SlotMonitor } from './slot-monitor.ts';
 import type { SourceContext, SourceOptions } from './source-context.ts';
 
 const RECONNECT: BackoffPolicy = { initialMs: 100, maxMs: 5_000, attemptsMax: Number.POSITIVE_INFINITY };
@@ -18,6 +19,7 @@ export async function runSource(
   signal: AbortSignal,
 ): Promise<void> {
   const { clock, random, log, metrics } = context;
+  await using _monitor = SlotMonitor.start({ ...options, ...context, metrics: metrics.slot });
   for (let attempt = 0; !signal.aborted; attempt++) {
     const startedMs = clock.now();
     try {

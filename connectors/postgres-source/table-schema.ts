@@ -1,8 +1,14 @@
+import { must } from '../../infra/process/assert.ts';
+import { Failure } from '../../infra/process/failure.ts';
 import type { AvroField, AvroRecord } from '../../schemas/avro-schema.ts';
 import { CHANGE_EVENT_FIELDS } from '../../schemas/change-event.ts';
 import { avroName, avroNames } from './avro-name.ts';
-import { type ColumnCodec, type ColumnType, columnCodec } from './column-codec.ts';
+import type { ColumnCodec, ColumnType } from './column-codec.ts';
+import type { ColumnMask } from './column-mask.ts';
+import { policyText } from './column-policy.ts';
 import type { Relation } from './relation.ts';
+import { columnCodec } from './type-codec.ts';
+import { DEFAULT_TYPE_POLICY, type TypePolicy, columnRule } from './type-policy.ts';
 
 /**
  * What the catalog adds to a Relation message. The catalog is from the future, a Relation from its place in the WAL:
@@ -13,6 +19,8 @@ export interface RelationDetails {
   readonly columns: readonly { readonly typeName: string; readonly base: ColumnType }[];
   /** Column names in index order; empty without a primary key. */
   readonly primaryKey: readonly string[];
+  /** The database does not know its encoding (SQL_ASCII): its text may be no UTF-8. */
+  readonly isTextUnchecked?: boolean;
 }
 
 export interface TableColumn {
@@ -20,22 +28,38 @@ export interface TableColumn {
   readonly field: string;
   readonly codec: ColumnCodec;
   readonly inKey: boolean;
+  readonly treatment: ColumnTreatment;
 }
+
+/** `exclude`: the schemas do not have the column, and its codec writes nothing; null: its values go out as they are. */
+export type ColumnTreatment = ColumnMask | 'exclude' | null;
+
+const EXCLUDED: ColumnCodec = { avro: 'null', write: (_out, at) => at };
 
 /** A relation as Avro: the columns with their codecs, and the two record schemas. */
 export interface TableSchema {
   readonly schema: string;
   readonly table: string;
+  /** In the relation's order, excluded ones too: a row has its values in these places. */
   readonly columns: readonly TableColumn[];
   /** Places in `columns`, in the order of the key; empty for a table without a key. */
   readonly key: readonly number[];
   readonly keySchema: AvroRecord | null;
-  readonly valueSchema: AvroRecord;
+  readonly valueSchema: ValueSchema;
+}
+
+interface ValueSchema extends AvroRecord {
+  /** Columns of the table that the record does not have. */
+  readonly 'pg.excluded'?: readonly string[];
 }
 
 interface ColumnField extends AvroField {
   /** The column's name where Avro does not allow it. */
   readonly 'pg.name'?: string;
+  /** What is done to the values, where they do not go out as they are. */
+  readonly 'pg.policy'?: string;
+  /** The labels of an enum as they were when the shape was registered; more may come without notice. */
+  readonly 'pg.enum'?: readonly string[];
 }
 
 const RESERVED = CHANGE_EVENT_FIELDS.map((field) => field.name);
@@ -44,33 +68,80 @@ const RESERVED = CHANGE_EVENT_FIELDS.map((field) => field.name);
  * Key columns are never null; every other column is, with default null, so that adding and dropping columns stays
  * compatible. The columns stand in the relation's order, which only ever grows at its end.
  */
-export function tableSchema(relation: Relation, details: RelationDetails): TableSchema {
+export function tableSchema(
+  relation: Relation,
+  details: RelationDetails,
+  treatmentOf: (column: string) => ColumnTreatment = () => null,
+  types: TypePolicy = DEFAULT_TYPE_POLICY,
+): TableSchema {
   const names = avroNames(
     relation.columns.map((column) => column.name),
     RESERVED,
   );
   const key = keyColumns(relation, details.primaryKey);
-  const columns = relation.columns.map((column, i) => ({
-    field: names[i] ?? column.name,
-    codec: columnCodec(details.columns[i]?.base ?? { oid: column.typeOid, typmod: column.typmod }),
-    inKey: key.includes(i),
-  }));
-  const namespace = `${avroName(relation.schema)}.${avroName(relation.table)}`;
+  const columns = relation.columns.map((column, i): TableColumn => {
+    const treatment = treatmentOf(column.name);
+    const field = names[i] ?? column.name;
+    return {
+      field,
+      codec:
+        treatment === null
+          ? codecOf(relation, details, i, field, types)
+          : treatment === 'exclude'
+            ? EXCLUDED
+            : treatment.codec,
+      inKey: key.includes(i),
+      treatment,
+    };
+  });
+  for (const i of key) refuseLostKey(relation, i, columns[i]?.treatment ?? null);
+  const record = { type: 'record', namespace: namespaceOf(relation), ...originOf(relation) } as const;
   const fieldOf = (i: number): ColumnField => columnField(relation, details, columns, i);
-  const valueFields = columns.map((column, i) => (column.inKey ? fieldOf(i) : nullable(fieldOf(i))));
+  const valueFields = columns.flatMap(({ inKey, treatment }, i) => {
+    if (treatment === 'exclude') return [];
+    return inKey ? fieldOf(i) : nullable(fieldOf(i));
+  });
+  const excluded = relation.columns.filter((_, i) => columns[i]?.treatment === 'exclude');
   return {
     schema: relation.schema,
     table: relation.table,
     columns,
     key,
-    keySchema: key.length === 0 ? null : { type: 'record', name: 'Key', namespace, fields: key.map(fieldOf) },
+    keySchema: key.length === 0 ? null : { ...record, name: 'Key', fields: key.map(fieldOf) },
     valueSchema: {
-      type: 'record',
+      ...record,
       name: 'Value',
-      namespace,
       fields: [...valueFields, ...CHANGE_EVENT_FIELDS],
+      ...(excluded.length === 0 ? {} : { 'pg.excluded': excluded.map(({ name }) => name) }),
     },
   };
+}
+
+/** The names of schema and table stand beside a namespace that Avro could not take as it was. */
+function originOf(relation: Relation): { readonly 'pg.schema'?: string; readonly 'pg.table'?: string } {
+  const { schema, table } = relation;
+  return namespaceOf(relation) === `${schema}.${table}` ? {} : { 'pg.schema': schema, 'pg.table': table };
+}
+
+function codecOf(
+  relation: Relation,
+  details: RelationDetails,
+  i: number,
+  field: string,
+  types: TypePolicy,
+): ColumnCodec {
+  const { name, typeOid, typmod } = must(relation.columns[i], 'a column of the relation');
+  const { schema, table } = relation;
+  return columnCodec(details.columns[i]?.base ?? { oid: typeOid, typmod }, {
+    column: `${schema}.${table}.${name}`,
+    record: { name: field, namespace: `${namespaceOf(relation)}.column` },
+    rule: columnRule(types, schema, table, name),
+    isTextUnchecked: details.isTextUnchecked ?? false,
+  });
+}
+
+function namespaceOf({ schema, table }: Relation): string {
+  return `${avroName(schema)}.${avroName(table)}`;
 }
 
 /** The primary key where old rows carry it, else the replica identity's columns, else none. */
@@ -93,12 +164,31 @@ function columnField(
 ): ColumnField {
   const name = relation.columns[i]?.name ?? '';
   const field = columns[i]?.field ?? name;
+  const treatment = columns[i]?.treatment ?? null;
+  const shape = details.columns[i]?.base.shape;
+  const mask = treatment === 'exclude' ? null : treatment;
   return {
     name: field,
     type: columns[i]?.codec.avro ?? 'string',
-    'pg.type': details.columns[i]?.typeName ?? 'unknown',
+    // A target keeps a mask in a column of text, whatever the column was.
+    'pg.type': mask === null ? (details.columns[i]?.typeName ?? 'unknown') : 'text',
     ...(field === name ? {} : { 'pg.name': name }),
+    ...(shape?.kind === 'enum' && treatment === null ? { 'pg.enum': shape.labels } : {}),
+    ...(mask === null ? {} : { doc: mask.doc, 'pg.policy': policyText(mask.policy) }),
   };
+}
+
+/** Rows with unlike keys must keep them unlike: only a hash does, and with it joins. */
+function refuseLostKey(relation: Relation, i: number, treatment: ColumnTreatment): void {
+  if (treatment === null || (treatment !== 'exclude' && treatment.policy.kind === 'hash')) return;
+  const name = `${relation.schema}.${relation.table}.${relation.columns[i]?.name}`;
+  const policy = treatment === 'exclude' ? 'exclude' : policyText(treatment.policy);
+  throw new Failure(
+    'source.key_policy',
+    'stop',
+    `${name} is part of the key, and ${policy} takes from rows what tells them apart`,
+    { fix: 'let the column out, or hash it' },
+  );
 }
 
 function nullable(field: ColumnField): ColumnField {

@@ -11,7 +11,7 @@ export function positionTopicName(prefix: string): string {
 }
 
 /** A topic name may hold letters, digits, `.`, `_` and `-` only. */
-function tableTopicName(prefix: string, table: Pick<Relation, 'schema' | 'table'>): string {
+export function tableTopicName(prefix: string, table: Pick<Relation, 'schema' | 'table'>): string {
   const plain = (name: string): string => name.replaceAll(/[^A-Za-z0-9_-]/g, '_');
   return cdcTopicName(prefix, plain(table.schema), plain(table.table));
 }
@@ -28,6 +28,17 @@ export function bookkeepingTopics(prefix: string): TopicSpec[] {
 export function tableTopic(prefix: string, table: TableSchema, partitions: number): TopicSpec {
   const config = table.keySchema === null ? STREAM_CONFIG : TABLE_CONFIG;
   return { name: tableTopicName(prefix, table), partitions, config };
+}
+
+/** Topics that are not free for events, each with who has it. */
+export function takenTopics(
+  prefix: string,
+  tables: readonly Pick<Relation, 'schema' | 'table'>[],
+): Map<string, string> {
+  const taken = new Map(bookkeepingTopics(prefix).map(({ name }) => [name, 'the source itself']));
+  for (const table of tables)
+    taken.set(tableTopicName(prefix, table), `table ${table.schema}.${table.table}`);
+  return taken;
 }
 
 /** @throws Failure `source.topic_collision` when two tables would share a topic */

@@ -36,6 +36,11 @@ export class TransactionCursor {
     return this.#seq;
   }
 
+  /** The transaction that is being read is published already, or in part. */
+  get replays(): boolean {
+    return this.#publishedSeq > 0;
+  }
+
   /** LSN of the commit record of the transaction that is being read. */
   get finalLsn(): Lsn {
     assert(this.#finalLsn !== null, 'no transaction is open');

@@ -10,6 +10,8 @@ export interface TransactionHead {
   readonly xid: number;
   /** Commit time in milliseconds: the timestamp of the Kafka records. */
   readonly timestamp: number;
+  /** `__commit_ts` and `__lsn` as headers. */
+  readonly identityHeaders: readonly Header[];
   readonly tombstoneHeaders: readonly Header[];
 }
 
@@ -17,16 +19,22 @@ export interface TransactionHead {
 export function transactionHead(lsn: Lsn, commitTs: bigint, xid: number): TransactionHead {
   const bytes = Buffer.allocUnsafe(20);
   const end = writeBigLong(bytes, writeBigLong(bytes, 0, commitTs), lsn);
+  const identity = [
+    { key: TOMBSTONE_HEADERS.commitTs, value: Buffer.from(String(commitTs)) },
+    { key: TOMBSTONE_HEADERS.lsn, value: Buffer.from(String(lsn)) },
+  ];
   return {
     bytes: bytes.subarray(0, end),
     xid,
     timestamp: Number(commitTs / 1000n),
-    tombstoneHeaders: [
-      { key: TOMBSTONE_HEADERS.op, value: Buffer.from('d') },
-      { key: TOMBSTONE_HEADERS.commitTs, value: Buffer.from(String(commitTs)) },
-      { key: TOMBSTONE_HEADERS.lsn, value: Buffer.from(String(lsn)) },
-    ],
+    identityHeaders: identity,
+    tombstoneHeaders: [{ key: TOMBSTONE_HEADERS.op, value: Buffer.from('d') }, ...identity],
   };
+}
+
+/** Where an event that is no row stands: its commit time and `(lsn, seq)`. */
+export function identityHeaders(head: TransactionHead, seq: number): readonly Header[] {
+  return [...head.identityHeaders, { key: TOMBSTONE_HEADERS.seq, value: Buffer.from(String(seq)) }];
 }
 
 /** The headers of one tombstone. */

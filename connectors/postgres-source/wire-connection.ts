@@ -1,6 +1,7 @@
 import { Client, type QueryResultRow } from 'pg';
 import { assert } from '../../infra/process/assert.ts';
 import { Failure } from '../../infra/process/failure.ts';
+import { connectFailure } from './connect-failure.ts';
 import { sessionUrl } from './session-settings.ts';
 import { WireFramer } from './wire-framer.ts';
 
@@ -10,6 +11,10 @@ const QUEUE_BYTES_LOW = 16 * 1024 * 1024;
 const CONNECT_TIMEOUT_MS = 10_000;
 /** The kernel asks a silent peer after this long, and a half-open connection ends. */
 const KEEP_ALIVE_MS = 10_000;
+
+/** A database without an encoding takes any bytes, and refuses to send as UTF-8 what is none: one row would end the stream. */
+const UNCONVERTED_SQL = `
+  SELECT set_config('client_encoding', 'SQL_ASCII', false) WHERE getdatabaseencoding() = 'SQL_ASCII'`;
 
 export interface WireOptions {
   readonly url: string;
@@ -42,7 +47,7 @@ export class WireConnection implements AsyncDisposable {
     });
   }
 
-  /** @throws whatever `pg` says of a server that is away or refuses the login */
+  /** @throws Failure `source.*` for a refused login; whatever `pg` says of a server that is away */
   static async open(options: WireOptions): Promise<WireConnection> {
     const client = new Client({
       connectionString: sessionUrl(options),
@@ -51,8 +56,18 @@ export class WireConnection implements AsyncDisposable {
       keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     });
     const connection = new WireConnection(client);
-    await client.connect();
+    try {
+      await client.connect();
+    } catch (error) {
+      throw connectFailure(error, options) ?? error;
+    }
+    await client.query(UNCONVERTED_SQL);
     return connection;
+  }
+
+  /** The server process by what the login said. A pooler says something else than `pg_backend_pid()` does. */
+  get backendPid(): number | null {
+    return (this.#client as Client & { readonly processID: number | null }).processID;
   }
 
   /** Bytes that have arrived and wait to be read. */

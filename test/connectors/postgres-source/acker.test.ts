@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { AssertionFailure } from '../../../infra/process/assert.ts';
 import { Acker } from '../../../connectors/postgres-source/acker.ts';
 
-test('what was read but is not in Kafka is not acknowledged', () => {
+test('S48 what was read but is not in Kafka is not acknowledged', () => {
   const acker = new Acker(10n);
   for (let end = 20n; end <= 1000n; end += 10n) {
     acker.begin();
@@ -14,7 +14,7 @@ test('what was read but is not in Kafka is not acknowledged', () => {
   expect(acker.flushed).toBe(100n);
 });
 
-test('the acknowledged LSN is the end of the commit, not a byte more: the next commit may start there', () => {
+test('S41 the acknowledged LSN is the end of the commit, not a byte more: the next commit may start there', () => {
   const acker = new Acker(0n);
   acker.begin();
   acker.commit(0x177c328n);
@@ -22,7 +22,7 @@ test('the acknowledged LSN is the end of the commit, not a byte more: the next c
   expect(acker.flushed).toBe(0x177c328n);
 });
 
-test('a keepalive inside of a transaction moves nothing', () => {
+test('S45 a keepalive inside of a transaction moves nothing', () => {
   const acker = new Acker(10n);
   acker.begin();
   acker.keepalive(500n);
@@ -31,7 +31,7 @@ test('a keepalive inside of a transaction moves nothing', () => {
   expect(acker.reached).toBe(600n);
 });
 
-test('an idle keepalive moves what may be published, and nothing is acknowledged before that', () => {
+test('S118 an idle keepalive moves what may be published, and nothing is acknowledged before that', () => {
   const acker = new Acker(10n);
   acker.keepalive(500n);
   expect([acker.reached, acker.flushed]).toEqual([500n, 10n]);

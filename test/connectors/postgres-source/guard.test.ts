@@ -13,6 +13,7 @@ const SLOT = {
   plugin: 'pgoutput',
   database: 'shop',
   walStatus: 'reserved',
+  invalidation: null,
   confirmedFlush: 100n,
   activePid: null,
 };
@@ -24,7 +25,11 @@ const SERVER: ServerFacts = {
   flushedLsn: 200n,
   slot: SLOT,
   publication: { oid: 5, tables: ['public.orders', 'public.items'] },
+  pooled: false,
+  hidden: [],
 };
+
+const HIDDEN = { message: 'role shop may not SELECT from public.orders', fix: 'GRANT SELECT' };
 
 const POSITION: SourcePosition = {
   systemId: '7',
@@ -61,16 +66,20 @@ test.each<[string, Partial<SourcePosition> | null, Partial<ServerFacts>]>([
   ['source.slot_foreign', {}, { slot: { ...SLOT, plugin: 'wal2json' } }],
   ['source.slot_foreign', {}, { slot: { ...SLOT, database: 'other' } }],
   ['source.slot_lost', {}, { slot: { ...SLOT, walStatus: 'lost' } }],
+  ['source.slot_lost', {}, { slot: { ...SLOT, invalidation: 'idle_timeout' } }],
+  ['source.pooler', {}, { pooled: true }],
+  ['source.table_hidden', null, { slot: null, hidden: [HIDDEN] }],
+  ['source.table_hidden', { snapshot: 'pending' }, { hidden: [HIDDEN] }],
   ['source.position_ahead', { endLsn: 201n }, {}],
   ['source.position_gap', {}, { slot: { ...SLOT, confirmedFlush: 101n } }],
-])('%s is refused, with a fix (case %#)', (code, position, server) => {
+])('S54 S55 S56 S57 S59 S101 S139 %s is refused, with a fix (case %#)', (code, position, server) => {
   const stored = position === null ? null : { ...POSITION, ...position };
   expect(() => guard(stored, { ...SERVER, ...server }, REQUEST)).toThrow(
     expect.objectContaining({ code, order: 'stop', fix: expect.stringMatching(/\w/) }),
   );
 });
 
-test('a slot that another reader still holds is waited for', () => {
+test('S49 a slot that another reader still holds is waited for', () => {
   const active = { ...SERVER, slot: { ...SLOT, activePid: 4711 } };
   expect(() => guard(POSITION, active, REQUEST)).toThrow(
     expect.objectContaining({
@@ -79,4 +88,8 @@ test('a slot that another reader still holds is waited for', () => {
       message: expect.stringContaining('4711'),
     }),
   );
+});
+
+test('S138 a table that may not be read does not stop a stream that needs no snapshot', () => {
+  expect(guard(POSITION, { ...SERVER, hidden: [HIDDEN] }, REQUEST)).toBe('stream');
 });

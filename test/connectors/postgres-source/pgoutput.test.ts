@@ -25,6 +25,7 @@ function read(name: keyof typeof CAPTURED): {
   reader: PgoutputReader;
   type: number;
   cells: (t: Tuple) => string[];
+  text: (start: number, end: number) => string;
 } {
   const buffer = Buffer.concat([Buffer.alloc(30), Buffer.from(CAPTURED[name], 'hex')]);
   const reader = new PgoutputReader();
@@ -34,7 +35,8 @@ function read(name: keyof typeof CAPTURED): {
       if (tuple.kinds[i] === CELL.text) return buffer.toString('utf8', tuple.starts[i], tuple.ends[i]);
       return tuple.kinds[i] === CELL.null ? 'NULL' : 'UNCHANGED';
     });
-  return { reader, type, cells };
+  const text = (start: number, end: number): string => buffer.toString('utf8', start, end);
+  return { reader, type, cells, text };
 }
 
 test('Begin knows the commit before it comes', () => {
@@ -91,7 +93,9 @@ test('insert, delete, truncate, type and message are read', () => {
   const removal = read('deleteKey');
   expect([removal.reader.oldRow, removal.cells(removal.reader.oldTuple)[0]]).toEqual(['key', '2']);
   expect(read('truncate').reader.truncated).toEqual([16391, 16399]);
-  expect(read('message').reader.transactional).toBe(true);
+  const message = read('message');
+  expect(message.reader).toMatchObject({ transactional: true, prefix: 'pre' });
+  expect(message.text(message.reader.contentStart, message.reader.contentEnd)).toBe('body');
   expect(read('type').type).toBe(PGOUTPUT.type);
 });
 

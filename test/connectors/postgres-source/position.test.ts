@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { newCopy } from '../../../connectors/postgres-source/copy-state.ts';
 import {
   type SourcePosition,
   decodePosition,
@@ -18,6 +19,18 @@ const POSITION: SourcePosition = {
 test('a position survives the topic, all 64 bits of it', () => {
   expect(decodePosition(encodePosition(POSITION))).toEqual(POSITION);
   expect(decodePosition(encodePosition({ ...POSITION, open: null }))).toEqual({ ...POSITION, open: null });
+});
+
+test('S69 the places of tables that are being copied survive with it', () => {
+  const copy = {
+    ...newCopy(4_294_967_295, true),
+    cursor: ["o'k", 'é'],
+    last: ['z', ''],
+    chunks: 3,
+    rows: 30,
+  };
+  const copies = { copied: [7], open: [copy, newCopy(8, false, 'id > 5')] };
+  expect(decodePosition(encodePosition({ ...POSITION, copies }))).toEqual({ ...POSITION, copies });
 });
 
 test('a position of another version is refused, not guessed at', () => {

@@ -8,6 +8,8 @@ export interface PostgresRelay extends AsyncDisposable {
   filterClient: (chunk: Buffer) => Buffer | null;
   /** The same for what the server sends. */
   filterServer: (chunk: Buffer) => Buffer | null;
+  /** While true, the end of one side is not told to the other: a line that is dead half-open. */
+  silent: boolean;
   /** Cuts every connection; new ones are let through. */
   cut(): void;
 }
@@ -23,7 +25,7 @@ export async function openPostgresRelay(databaseUrl: string): Promise<PostgresRe
       socket.on('error', () => socket.destroy());
     }
     client.on('close', () => upstream.destroy());
-    upstream.on('close', () => client.destroy());
+    upstream.on('close', () => relay.silent || client.destroy());
     client.on('data', (chunk) => pass(upstream, relay.filterClient(chunk)));
     upstream.on('data', (chunk) => pass(client, relay.filterServer(chunk)));
   });
@@ -37,6 +39,7 @@ export async function openPostgresRelay(databaseUrl: string): Promise<PostgresRe
     url: url.href,
     filterClient: (chunk) => chunk,
     filterServer: (chunk) => chunk,
+    silent: false,
     cut() {
       for (const socket of sockets) socket.destroy();
       sockets.clear();

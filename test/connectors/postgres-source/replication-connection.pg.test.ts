@@ -85,7 +85,7 @@ test('rows that come in one chunk with the answer to START_REPLICATION are not l
   expect(inserts).toEqual(Array.from({ length: 20 }, () => true));
 });
 
-test('a reader that does not read keeps its connection: status frames go on while the socket is paused', async () => {
+test('S53 a reader that does not read keeps its connection: status frames go on while the socket is paused', async () => {
   await using database = await createSourceDatabase();
   const start = await withSlot(database, 'CREATE TABLE t (id int, v text)');
   await database.sql("INSERT INTO t SELECT g, repeat('x', 1000) FROM generate_series(1, 50000) g");

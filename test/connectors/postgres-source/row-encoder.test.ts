@@ -43,7 +43,8 @@ const details = (relation: Relation, primaryKey: readonly string[]): RelationDet
 function encoderOf(relation: Relation, primaryKey: readonly string[]) {
   const schema = tableSchema(relation, details(relation, primaryKey));
   const keySchemaId = schema.keySchema === null ? null : 7;
-  const encoder = new RowEncoder(schema, { topic: 't', partitions: 8, keySchemaId, valueSchemaId: 8 });
+  const ids = { keySchemaId, valueSchemaId: 8 };
+  const encoder = new RowEncoder(schema, { topic: 't', partitions: 8, ...ids, recordBytesMax: 1_000_000 });
   const valueType = compileType(schema.valueSchema);
   const value = (framed: Buffer | null): unknown => valueType.fromBuffer(bodyOf(framed as Buffer));
   const key = (framed: Buffer | null): unknown =>

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Client, escapeIdentifier } from 'pg';
 import { inject } from 'vitest';
+import { sourceRoleSql } from '../../../connectors/postgres-source/source-role.ts';
 import type {} from '../../support/global-stack.ts';
 
 /** A database of one test's own; its name also serves as slot name and topic prefix. */
@@ -13,11 +14,17 @@ export interface SourceDatabase extends AsyncDisposable {
   readonly sql: (text: string) => Promise<string[][]>;
   /** Runs `query` until its first value is true. */
   readonly until: (query: string) => Promise<void>;
+  /**
+   * Runs the SQL that `sql.ts` prints for these tables, and gives the URL of the role it makes: a source needs nothing
+   * more. It may be called again with more tables.
+   */
+  readonly grantSource: (tables: readonly string[]) => Promise<string>;
 }
 
-export async function createSourceDatabase(): Promise<SourceDatabase> {
+/** @param options of CREATE DATABASE, as SQL */
+export async function createSourceDatabase(options = ''): Promise<SourceDatabase> {
   const name = `source_${randomBytes(5).toString('hex')}`;
-  await onServer(`CREATE DATABASE ${escapeIdentifier(name)}`);
+  await onServer(`CREATE DATABASE ${escapeIdentifier(name)} ${options}`);
   const url = new URL(inject('sourceUrl'));
   url.pathname = `/${name}`;
   const client = new Client({ connectionString: url.href });
@@ -36,10 +43,17 @@ export async function createSourceDatabase(): Promise<SourceDatabase> {
     async until(query) {
       while ((await sql(query))[0]?.[0] !== 't') await new Promise((resolve) => setImmediate(resolve));
     },
+    async grantSource(tables) {
+      await client.query(sourceRoleSql({ user: name, tables, publicationName: 'millrace', slotName: name }));
+      const roleUrl = new URL(url);
+      roleUrl.username = name;
+      return roleUrl.href;
+    },
     async [Symbol.asyncDispose]() {
       await client.end();
       await dropSlots(name);
       await onServer(`DROP DATABASE ${escapeIdentifier(name)} WITH (FORCE)`);
+      await onServer(`DROP ROLE IF EXISTS ${escapeIdentifier(name)}`);
     },
   };
 }

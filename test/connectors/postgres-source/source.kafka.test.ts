@@ -10,10 +10,12 @@ import { startSource } from './source-process.ts';
 const ORDERS = { tables: 'public.orders' };
 const STREAMING = '"msg":"streaming"';
 
+/** The source logs in as the role of `sql.ts`, the test as a superuser. */
 async function withOrders(): Promise<SourceDatabase & { readonly topic: string }> {
   const database = await createSourceDatabase();
   await database.sql('CREATE TABLE orders (id bigint PRIMARY KEY, note text, amount numeric(12,2))');
-  return { ...database, topic: `${database.name}.public.orders` };
+  const url = await database.grantSource(['public.orders']);
+  return { ...database, url, topic: `${database.name}.public.orders` };
 }
 
 /** The slot has acknowledged everything that is committed now. */
@@ -39,7 +41,7 @@ function expectNoDuplicates(events: readonly Event[]): void {
   expect(all.length).toBe(new Set(all).size);
 }
 
-test('rows that were there, and what happens to them after, arrive in order with their operations', async () => {
+test('S65 rows that were there, and what happens to them after, arrive in order with their operations', async () => {
   await using database = await withOrders();
   await using view = await KafkaView.open();
   await database.sql("INSERT INTO orders VALUES (1, 'one', 1.50), (2, NULL, -2.25), (3, 'three', NULL)");
@@ -76,7 +78,7 @@ test('rows that were there, and what happens to them after, arrive in order with
   expect(await source.end('SIGTERM')).toBe(0);
 });
 
-test('a snapshot under writes, then the stream: the topic is the table, every change once', async () => {
+test('S67 a snapshot under writes, then the stream: the topic is the table, every change once', async () => {
   await using database = await withOrders();
   await using view = await KafkaView.open();
   await database.sql("INSERT INTO orders SELECT g, 'old', g FROM generate_series(1, 3000) g");
@@ -123,7 +125,7 @@ test('the first progress cut follows the whole snapshot, and a cut covers every 
     expect(record.offset).toBeLessThan(last.offsets[database.topic]?.[record.partition] ?? 0);
 });
 
-test('commits that stand side by side in the WAL are each delivered once, over kills', async () => {
+test('S41 commits that stand side by side in the WAL are each delivered once, over kills', async () => {
   await using database = await withOrders();
   await using view = await KafkaView.open();
   for (let i = 1; i <= 4; i++) {
@@ -142,7 +144,7 @@ test('commits that stand side by side in the WAL are each delivered once, over k
   expect(events.map(({ key }) => key?.['id'])).toEqual([10n, 11n, 20n, 21n, 30n, 31n, 40n, 41n]);
 });
 
-test('a kill between the commit in Kafka and the acknowledgement doubles nothing', async () => {
+test('S42 a kill between the commit in Kafka and the acknowledgement doubles nothing', async () => {
   await using database = await withOrders();
   await using view = await KafkaView.open();
   await using relay = await openPostgresRelay(database.url);
@@ -164,7 +166,7 @@ test('a kill between the commit in Kafka and the acknowledgement doubles nothing
   expect(events).toHaveLength(21);
 });
 
-test('a transaction larger than the budget is resumed in its middle after a kill', async () => {
+test('S43 a transaction larger than the budget is resumed in its middle after a kill', async () => {
   const rows = 5000;
   await using database = await withOrders();
   await using view = await KafkaView.open();
@@ -193,7 +195,7 @@ test('a transaction larger than the budget is resumed in its middle after a kill
   expect(await second.end('SIGTERM')).toBe(0);
 });
 
-test('a kill while the tables are read begins them again, and the topic ends as the table', async () => {
+test('S69 a kill while the tables are read begins them again, and the topic ends as the table', async () => {
   await using database = await withOrders();
   await using view = await KafkaView.open();
   await database.sql("INSERT INTO orders SELECT g, repeat('x', 100), g FROM generate_series(1, 3000) g");
@@ -215,7 +217,7 @@ test('a kill while the tables are read begins them again, and the topic ends as 
   expect(table.map(({ id, note }) => [String(id), note])).toEqual(rows);
 });
 
-test('an idle publication does not hold WAL: other traffic is acknowledged, and the cut moves with it', async () => {
+test('S37 S118 an idle publication does not hold WAL: other traffic is acknowledged, and the cut moves with it', async () => {
   await using database = await withOrders();
   await using view = await KafkaView.open();
   await database.sql('CREATE TABLE unpublished (v text)');
@@ -230,7 +232,7 @@ test('an idle publication does not hold WAL: other traffic is acknowledged, and 
   expect(await view.events(database.topic)).toEqual([]);
 });
 
-test('a second source fences the first, waits until it has let go of the slot, and goes on behind it', async () => {
+test('S49 a second source fences the first, waits until it has let go of the slot, and goes on behind it', async () => {
   await using database = await withOrders();
   await using view = await KafkaView.open();
   await using first = startSource(database, ORDERS);
@@ -246,7 +248,7 @@ test('a second source fences the first, waits until it has let go of the slot, a
   expect(events.map(({ key }) => key?.['id'])).toEqual([1n, 2n]);
 });
 
-test('a connection that is cut is made again, and nothing is lost or doubled', async () => {
+test('S51 a connection that is cut is made again, and nothing is lost or doubled', async () => {
   await using database = await withOrders();
   await using view = await KafkaView.open();
   await using relay = await openPostgresRelay(database.url);
@@ -260,7 +262,7 @@ test('a connection that is cut is made again, and nothing is lost or doubled', a
   expect(events.map(({ key }) => Number(key?.['id']))).toEqual(Array.from({ length: 30 }, (_, i) => i + 1));
 });
 
-test('a slot that was dropped is not made again in silence', async () => {
+test('S57 a slot that was dropped is not made again in silence', async () => {
   await using database = await withOrders();
   await using first = startSource(database, ORDERS);
   await first.logged(STREAMING);
@@ -271,7 +273,7 @@ test('a slot that was dropped is not made again in silence', async () => {
   expect(second.log()).toContain('source.slot_missing');
 });
 
-test('tables without a key, renamed columns and special values go through', async () => {
+test('S12 S89 tables without a key, renamed columns and special values go through', async () => {
   await using database = await createSourceDatabase();
   await using view = await KafkaView.open();
   await database.sql(

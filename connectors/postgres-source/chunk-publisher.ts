@@ -1,0 +1,55 @@
+import { must } from '../../infra/process/assert.ts';
+import type { Batcher } from './batcher.ts';
+import type { ChunkWindow } from './chunk-window.ts';
+import type { CopyBook } from './copy-state.ts';
+import type { Lsn } from './lsn.ts';
+import type { Relation } from './relation.ts';
+import type { RowEncoder } from './row-encoder.ts';
+import type { SchemaBook } from './schema-book.ts';
+import type { TransactionHead } from './transaction-head.ts';
+import { Tuple, readDataRow } from './tuple.ts';
+
+export interface ChunkPublisherOptions {
+  readonly book: SchemaBook;
+  readonly batcher: Batcher;
+  readonly copies: CopyBook;
+  readonly onRow: (encoder: RowEncoder) => void;
+}
+
+/**
+ * Publishes a chunk as a part of the transaction that carries its high watermark: the rows follow the mark in `seq`, and
+ * are not there when the server sends that transaction again, which is then behind the position. Rows and the new place
+ * of the copy are in one Kafka transaction, for they become complete in one step. Gives a shape that has to be adopted
+ * before the chunk can be read again, or null.
+ */
+export class ChunkPublisher {
+  readonly #options: ChunkPublisherOptions;
+  readonly #tuple = new Tuple();
+
+  constructor(options: ChunkPublisherOptions) {
+    this.#options = options;
+  }
+
+  publish(window: ChunkWindow, head: TransactionHead, lsn: Lsn, markSeq: number): Relation | null {
+    const { book, batcher, copies, onRow } = this.#options;
+    const { chunk } = window;
+    // A copy that was begun again meanwhile, or given up, has no use for the chunk.
+    const wanted = chunk !== null && copies.copy(window.oid) === chunk.from;
+    if (chunk === null || !wanted || !book.knows(chunk.relation)) {
+      window.settle('again');
+      return chunk !== null && wanted ? chunk.relation : null;
+    }
+    const encoder = must(book.encoder(window.oid) ?? undefined, 'a table that is copied has an encoder');
+    let seq = markSeq;
+    for (const { segment, at } of chunk.rows.values()) {
+      readDataRow(segment, at, this.#tuple);
+      seq++;
+      batcher.add(encoder.row('r', segment, this.#tuple, null, head, seq), lsn, seq);
+      onRow(encoder);
+    }
+    if (chunk.last) copies.finish(window.oid);
+    else copies.advance(chunk.next);
+    window.settle('published');
+    return null;
+  }
+}

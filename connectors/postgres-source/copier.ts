@@ -1,0 +1,221 @@
+import { must } from '../../infra/process/assert.ts';
+import { describe } from '../../infra/process/failure.ts';
+import type { BackfillRequest } from './backfill-request.ts';
+import { Catalog, type PublishedTable } from './catalog.ts';
+import { newCopy } from './copy-state.ts';
+import { type CopySessions, TableCopier, type TableCopierOptions } from './table-copier.ts';
+import { refuseCollisions } from './topics.ts';
+import { parseVisibility } from './visibility.ts';
+import { WireConnection } from './wire-connection.ts';
+
+/** A table that is added to the publication is noticed so soon. */
+const PUBLICATION_INTERVAL_MS = 2_000;
+const RUNNING_INTERVAL_MS = 50;
+const RUNNING_LOG_INTERVAL_MS = 10_000;
+/** A table that is read while it changes its shape. https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const SHAPE_CHANGED = new Set(['42P01', '42703', 'XX000']);
+/** Syntax, names and rights; and values that an expression cannot take. */
+const REFUSED = /^(22|42)/;
+
+export interface CopierOptions extends Omit<TableCopierOptions, 'clear'> {
+  readonly databaseUrl: string;
+  readonly slotName: string;
+  readonly topicPrefix: string;
+  /** Looks at the publication. */
+  readonly catalog: Catalog;
+  /** False for a table that is published by other means, or not at all. */
+  readonly isCopied: (table: PublishedTable) => boolean;
+  /** Tables that are copied at the same time. */
+  readonly tablesAtOnce: number;
+  /** The slot was made in this session: nothing has been streamed from it before. */
+  readonly fresh: boolean;
+  /** Told of what ends the copying; the stream must end too. */
+  readonly onError: (error: unknown) => void;
+}
+
+/**
+ * Copies tables while the stream runs: those of the first copy, those that are added to the publication, and those that
+ * a backfill names. A few tables at a time, each in chunks one behind the other.
+ */
+export class Copier {
+  readonly #options: CopierOptions;
+  readonly #busy = new Set<number>();
+  /** Per table: the count of streamed transactions that its wait was for. */
+  readonly #cleared = new Map<number, number>();
+  #tables = new Map<number, PublishedTable>();
+  #wake = new AbortController();
+
+  constructor(options: CopierOptions) {
+    this.#options = options;
+    const { copies, windows, fresh } = options;
+    if (copies.state.open.length === 0) return;
+    windows.count();
+    if (fresh) for (const { oid } of copies.state.open) this.#cleared.set(oid, windows.generation);
+  }
+
+  /** Works until the signal aborts. */
+  async run(): Promise<void> {
+    const { tablesAtOnce, signal, windows } = this.#options;
+    const stop = (): void => {
+      windows.abandon();
+      this.#wake.abort();
+    };
+    signal.addEventListener('abort', stop, { once: true });
+    const told = (error: unknown): void => {
+      if (!signal.aborted) this.#options.onError(error);
+    };
+    // Nobody waits for what watches: it asks over the stream's session, whose line may be dead.
+    void this.#watch().catch(told);
+    const workers = Array.from({ length: tablesAtOnce }, () => this.#work());
+    await Promise.all(workers.map((worker) => worker.catch(told)));
+  }
+
+  /** Copies a table's rows once more. */
+  backfill(request: BackfillRequest): void {
+    const { copies, log } = this.#options;
+    const earlier = copies.copy(request.oid);
+    const published = copies.state.copied.includes(request.oid) || earlier !== undefined;
+    const facts = { oid: request.oid, filtered: request.where !== null };
+    if (!published) {
+      log.warn(facts, 'a backfill names a table that is not published');
+      return;
+    }
+    log.info(facts, 'backfill begins');
+    // The first copy of all stays what it is.
+    copies.begin(
+      newCopy(request.oid, earlier?.initial === true, earlier === undefined ? request.where : null),
+    );
+    this.#rouse();
+  }
+
+  #rouse(): void {
+    const sleeping = this.#wake;
+    this.#wake = new AbortController();
+    sleeping.abort();
+  }
+
+  async #watch(): Promise<void> {
+    const { catalog, clock, signal } = this.#options;
+    await this.#look(catalog);
+    this.#rouse();
+    while (!signal.aborted) {
+      await clock.sleep(PUBLICATION_INTERVAL_MS, signal);
+      if (!signal.aborted) await this.#look(catalog);
+    }
+  }
+
+  /** Compares the publication with what is copied. */
+  async #look(catalog: Catalog): Promise<void> {
+    const { publicationName, topicPrefix, copies, isCopied, log } = this.#options;
+    const tables = (await catalog.publishedTables(publicationName)).filter(isCopied);
+    refuseCollisions(topicPrefix, tables);
+    this.#tables = new Map(tables.map((table) => [table.oid, table]));
+    copies.keepOnly(new Set(this.#tables.keys()));
+    const added = copies.unknown(this.#tables.keys());
+    if (added.length === 0) return;
+    for (const oid of added) {
+      const { schema, table } = must(this.#tables.get(oid), 'a published table');
+      log.info({ table: `${schema}.${table}` }, 'table was added to the publication: it is copied');
+      copies.begin(newCopy(oid, false));
+    }
+    this.#rouse();
+  }
+
+  async #work(): Promise<void> {
+    const { clock, signal, copies, windows } = this.#options;
+    while (!signal.aborted) {
+      if (this.#next() === undefined) {
+        if (copies.state.open.length === 0) windows.rest();
+        await clock.sleep(PUBLICATION_INTERVAL_MS, this.#wake.signal);
+        continue;
+      }
+      await this.#copyAll();
+    }
+  }
+
+  #next(): number | undefined {
+    return this.#options.copies.state.open.find(({ oid }) => !this.#busy.has(oid) && this.#tables.has(oid))
+      ?.oid;
+  }
+
+  /** Sessions are held only while there is something to copy. */
+  async #copyAll(): Promise<void> {
+    const { databaseUrl, slotName, signal } = this.#options;
+    const connect = { url: databaseUrl, replication: false, applicationName: `millrace-copy ${slotName}` };
+    await using sql = await WireConnection.open(connect);
+    await using chunks = await WireConnection.open(connect);
+    chunks.takeOver();
+    // Whoever waits for a lock on the server is let go.
+    const cut = (): void => {
+      const end = new Error('the copy is given up');
+      chunks.abort(end);
+      void sql[Symbol.asyncDispose]();
+    };
+    signal.addEventListener('abort', cut, { once: true });
+    if (signal.aborted) cut();
+    try {
+      const catalog = await Catalog.open(sql);
+      for (let oid = this.#next(); oid !== undefined && !signal.aborted; oid = this.#next())
+        await this.#copy(oid, { sql, catalog, chunks });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      signal.removeEventListener('abort', cut);
+    }
+  }
+
+  async #copy(oid: number, sessions: CopySessions): Promise<void> {
+    const { windows, copies, signal, clock, log } = this.#options;
+    const table = must(this.#tables.get(oid), 'a published table');
+    this.#busy.add(oid);
+    windows.count();
+    const clear = (cleared: number, sql: WireConnection): Promise<void> => this.#clear(cleared, sql);
+    try {
+      await new TableCopier({ ...this.#options, clear }, sessions, table).run();
+    } catch (error) {
+      if (signal.aborted) throw error;
+      await this.#look(sessions.catalog);
+      const copy = copies.copy(oid);
+      const facts = { table: `${table.schema}.${table.table}`, reason: describe(error) };
+      if (copy !== undefined && copy.where !== null && REFUSED.test(sqlState(error))) {
+        copies.finish(oid);
+        log.error(facts, 'the backfill is given up: Postgres refuses to read by its condition');
+        return;
+      }
+      if (copy !== undefined && !SHAPE_CHANGED.has(sqlState(error))) throw error;
+      log.warn(facts, 'the table changed while it was read');
+      await clock.sleep(RUNNING_INTERVAL_MS, signal);
+    } finally {
+      this.#busy.delete(oid);
+    }
+  }
+
+  /**
+   * Waits until every transaction has ended that runs now. One that was open when the table came into the publication
+   * is streamed in part, and the rest of it is in the table once it is over. One that was streamed before transactions
+   * were counted may not be visible yet; it is when it counts as ended.
+   */
+  async #clear(oid: number, sql: WireConnection): Promise<void> {
+    const { windows, clock, log, signal } = this.#options;
+    const { generation } = windows;
+    if (this.#cleared.get(oid) === generation) return;
+    const { xmax } = await visibility(sql);
+    for (let waitedMs = 0; !signal.aborted; waitedMs += RUNNING_INTERVAL_MS) {
+      const now = await visibility(sql);
+      if (now.xmin >= xmax) break;
+      if (waitedMs % RUNNING_LOG_INTERVAL_MS === 0)
+        log.info({ oid, running: [...now.running] }, 'a copy waits for the transactions that run to end');
+      await clock.sleep(RUNNING_INTERVAL_MS, signal);
+    }
+    this.#cleared.set(oid, generation);
+  }
+}
+
+async function visibility(sql: WireConnection): Promise<ReturnType<typeof parseVisibility>> {
+  const [row] = await sql.query<{ text: string }>('SELECT pg_current_snapshot()::text AS text');
+  return parseVisibility(must(row, 'pg_current_snapshot() gave no row').text);
+}
+
+function sqlState(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}

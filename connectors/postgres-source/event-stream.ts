@@ -1,0 +1,54 @@
+import type { PublishedTable } from './catalog.ts';
+import { Failure } from '../../infra/process/failure.ts';
+import { deadLetterTopic } from './dead-letter.ts';
+import { MessageTopic, messageTopicName } from './message-topic.ts';
+import type { EventOptions } from './outbox-options.ts';
+import { type OutboxContext, OutboxRouter } from './outbox-router.ts';
+import { unroutedTopicName } from './outbox-route.ts';
+import { takenTopics } from './topics.ts';
+
+/** What comes from the WAL beside the rows of tables; null where it is not asked for. */
+export interface EventStream {
+  readonly outbox: OutboxRouter | null;
+  readonly messages: MessageTopic | null;
+  /** Tables that are published as such: all but the outbox, whose rows before the first start are no events either. */
+  readonly tables: readonly PublishedTable[];
+}
+
+/**
+ * Makes the topics of outbox events and logical messages ready.
+ * @throws Failure `config.invalid`, `source.topic_collision`, `source.outbox_columns`, `kafka.*`, `registry.*`
+ */
+export async function openEventStream(
+  options: EventOptions,
+  context: Omit<OutboxContext, 'taken'>,
+  published: readonly PublishedTable[],
+): Promise<EventStream> {
+  const isOutbox = ({ schema, table }: PublishedTable): boolean =>
+    `${schema}.${table}` === options.outbox?.table;
+  const tables = published.filter((table) => !isOutbox(table));
+  const messages = options.messages === null ? null : await MessageTopic.open(context, options.messages);
+  if (options.outbox === null) return { outbox: null, messages, tables };
+  const taken = eventlessTopics(context.topicPrefix, tables);
+  const outbox = new OutboxRouter(options.outbox, { ...context, taken });
+  const table = published.find(isOutbox);
+  await outbox.open(table === undefined ? null : await context.catalog.relation(table));
+  return { outbox, messages, tables };
+}
+
+/** Topics that no aggregate type may have, with their owners. */
+function eventlessTopics(prefix: string, tables: readonly PublishedTable[]): Map<string, string> {
+  const taken = takenTopics(prefix, tables);
+  const unrouted = unroutedTopicName(prefix);
+  const owner = taken.get(unrouted);
+  if (owner !== undefined)
+    throw new Failure(
+      'source.topic_collision',
+      'stop',
+      `${owner} and outbox events that are set aside would both go to topic ${unrouted}`,
+      { fix: 'leave the table out of the publication, or rename it' },
+    );
+  taken.set(unrouted, 'events that are set aside');
+  taken.set(messageTopicName(prefix), 'logical messages');
+  return taken.set(deadLetterTopic(prefix).name, 'dead letters');
+}

@@ -1,0 +1,77 @@
+import { type Lsn, parseLsn } from './lsn.ts';
+import type { WireConnection } from './wire-connection.ts';
+
+/** What pg_replication_slots says of the slot now. https://www.postgresql.org/docs/current/view-pg-replication-slots.html */
+export interface SlotReading {
+  /** The end of the server's WAL that is safely on disk. */
+  readonly flushedLsn: Lsn;
+  readonly confirmedFlush: Lsn;
+  /** WAL written and not acknowledged. */
+  readonly lagBytes: number;
+  /** WAL that is kept for the slot, from restart_lsn on; null when nothing is kept any more. */
+  readonly retainedBytes: number | null;
+  /** WAL that can be written before the slot is in danger; null without a limit, and for a lost slot. */
+  readonly safeBytes: number | null;
+  /** `reserved`, `extended`, `unreserved` or `lost`. */
+  readonly walStatus: string | null;
+  readonly active: boolean;
+  /** Since Postgres 17: how long nobody has read the slot, milliseconds; null while it is read. */
+  readonly inactiveMs: number | null;
+  /** Since Postgres 17: why the server gave the slot up. Before that, `conflicting` or `wal_removed` by what is known. */
+  readonly invalidation: string | null;
+  /** Transactions since the one whose catalog rows VACUUM must keep for the slot. */
+  readonly catalogXminAge: number;
+  /** max_slot_wal_keep_size; null without a limit. */
+  readonly keepBytesMax: number | null;
+  /** idle_replication_slot_timeout (Postgres 18), milliseconds; null when there is none. */
+  readonly idleTimeoutMs: number | null;
+}
+
+/** Columns that only newer servers have are read from the row as JSON. */
+const SQL = `
+  SELECT pg_current_wal_flush_lsn()::text AS flushed, coalesce(confirmed_flush_lsn, '0/0')::text AS confirmed,
+    coalesce(pg_current_wal_flush_lsn() - confirmed_flush_lsn, 0)::float8 AS lag,
+    (pg_current_wal_flush_lsn() - restart_lsn)::float8 AS retained, safe_wal_size::float8 AS safe,
+    wal_status AS status, active, coalesce(age(catalog_xmin), 0) AS age,
+    extract(epoch FROM now() - (to_jsonb(s) ->> 'inactive_since')::timestamptz)::float8 * 1000 AS inactive,
+    coalesce(to_jsonb(s) ->> 'invalidation_reason', CASE WHEN to_jsonb(s) ->> 'conflicting' = 'true' THEN 'conflicting'
+      WHEN wal_status = 'lost' THEN 'wal_removed' END) AS invalidation,
+    (SELECT setting::float8 * 1048576 FROM pg_settings WHERE name = 'max_slot_wal_keep_size') AS keep,
+    (SELECT setting::float8 * CASE unit WHEN 'min' THEN 60000 WHEN 's' THEN 1000 ELSE 1 END FROM pg_settings
+      WHERE name = 'idle_replication_slot_timeout') AS idle
+  FROM pg_replication_slots s WHERE slot_name = $1`;
+
+interface Row {
+  readonly flushed: string;
+  readonly confirmed: string;
+  readonly lag: number;
+  readonly retained: number | null;
+  readonly safe: number | null;
+  readonly status: string | null;
+  readonly active: boolean;
+  readonly age: number;
+  readonly inactive: number | null;
+  readonly invalidation: string | null;
+  readonly keep: number;
+  readonly idle: number | null;
+}
+
+/** Null when there is no such slot. */
+export async function readSlot(sql: WireConnection, slotName: string): Promise<SlotReading | null> {
+  const [row] = await sql.query<Row>(SQL, [slotName]);
+  if (row === undefined) return null;
+  return {
+    flushedLsn: parseLsn(row.flushed),
+    confirmedFlush: parseLsn(row.confirmed),
+    lagBytes: Math.max(row.lag, 0),
+    retainedBytes: row.retained,
+    safeBytes: row.safe,
+    walStatus: row.status,
+    active: row.active,
+    inactiveMs: row.inactive,
+    invalidation: row.invalidation,
+    catalogXminAge: row.age,
+    keepBytesMax: row.keep < 0 ? null : row.keep,
+    idleTimeoutMs: row.idle === null || row.idle <= 0 ? null : row.idle,
+  };
+}

@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest';
+import {
+  decodeBackfill,
+  encodeBackfill,
+  passwordOf,
+} from '../../../connectors/postgres-source/backfill-request.ts';
+
+const WITH = { oid: 16_384, where: "note = 'ä'" };
+
+test('a request comes back as it was written', () => {
+  expect(decodeBackfill(encodeBackfill(WITH, 'secret'), 'secret')).toEqual(WITH);
+  expect(decodeBackfill(encodeBackfill({ ...WITH, where: null }, ''), '')).toEqual({ ...WITH, where: null });
+});
+
+test('SQL of somebody who does not know the source’s password is not run', () => {
+  expect(decodeBackfill(encodeBackfill(WITH, 'guess'), 'secret')).toBeNull();
+  const stolen = encodeBackfill(WITH, 'secret').replace('16384', '16385');
+  expect(decodeBackfill(stolen, 'secret')).toBeNull();
+  expect(decodeBackfill(encodeBackfill(WITH, ''), '')).toBeNull();
+});
+
+test('what is no request is none', () => {
+  for (const text of ['', '{', '[]', '{"oid":1}', '{"oid":-1,"where":null,"signature":null}'])
+    expect(decodeBackfill(text, 'x')).toBeNull();
+});
+
+test('the password is that of the URL', () => {
+  expect(passwordOf('postgres://a:b%40c@host/db')).toBe('b@c');
+  expect(passwordOf('postgres://a@host/db')).toBe('');
+});

@@ -1,0 +1,98 @@
+import { expect, test } from 'vitest';
+import { streamTables, told } from './streamed-tables.ts';
+
+const T = 'CREATE TABLE t (id int PRIMARY KEY, v text);';
+
+test('S1 S3 S5 S9 insert, update, an update that changes nothing, and delete are one event each', async () => {
+  await using tables = await streamTables(T, ['t']);
+  const { sql } = tables.database;
+  await sql("INSERT INTO t VALUES (1, 'a')");
+  await sql("UPDATE t SET v = 'b'");
+  await sql('UPDATE t SET v = v');
+  await sql('DELETE FROM t');
+  const events = await tables.settled('t');
+  expect(told(events)).toEqual(['c 1 a', 'u 1 b', 'u 1 b', 'd 1 -']);
+  expect(events[0]?.value).toMatchObject({ __seq: 1n, __commit_ts: expect.anything() });
+});
+
+test('S2 rows that share one place in the WAL have identities of their own', async () => {
+  await using tables = await streamTables(T, ['t']);
+  await tables.database.sql("INSERT INTO t SELECT g, 'x' FROM generate_series(1, 3) g");
+  const events = await tables.settled('t');
+  expect(new Set(events.map(({ identity }) => identity)).size).toBe(3);
+});
+
+test('S6 S12 a new primary key ends one row and begins another; a table without a key has null keys', async () => {
+  await using tables = await streamTables(`${T} CREATE TABLE log (v text);`, ['t', 'log']);
+  const { sql } = tables.database;
+  await sql("INSERT INTO t VALUES (1, 'a')");
+  await sql('UPDATE t SET id = 2');
+  await sql("INSERT INTO log VALUES ('line')");
+  const events = told(await tables.settled('t'));
+  expect(events[0]).toBe('c 1 a');
+  expect(events.slice(1).toSorted()).toEqual(['c 2 a', 'd 1 -']);
+  expect(told(await tables.settled('log'))).toEqual(['c - line']);
+  expect(tables.source().log()).toContain('table.no_identity');
+});
+
+test('S10 S15 the key stays the primary key when REPLICA IDENTITY becomes FULL', async () => {
+  await using tables = await streamTables(T, ['t']);
+  const { sql } = tables.database;
+  await sql("INSERT INTO t VALUES (7, 'a')");
+  await sql('ALTER TABLE t REPLICA IDENTITY FULL');
+  await sql("UPDATE t SET v = 'b'");
+  await sql('DELETE FROM t');
+  expect(told(await tables.settled('t'))).toEqual(['c 7 a', 'u 7 b', 'd 7 -']);
+});
+
+test('S13 S14 an identity index is the key where it identifies the row, and a hidden key change is told of', async () => {
+  await using tables = await streamTables(
+    'CREATE TABLE ri (id int PRIMARY KEY, u int NOT NULL UNIQUE, v text); ALTER TABLE ri REPLICA IDENTITY USING INDEX ri_u_key;',
+    ['ri'],
+  );
+  const { sql } = tables.database;
+  await sql("INSERT INTO ri VALUES (1, 10, 'a')");
+  await sql("UPDATE ri SET v = 'b'");
+  await sql('UPDATE ri SET u = 20');
+  const events = told(await tables.settled('ri'));
+  expect(events.slice(0, 2)).toEqual(['c 10 a', 'u 10 b']);
+  expect(events.slice(2).toSorted()).toEqual(['c 20 b', 'd 10 -']);
+  expect(tables.source().log()).toContain('table.pk_change_undetectable');
+});
+
+test('S18 the key has its columns in the order of the primary key', async () => {
+  await using tables = await streamTables('CREATE TABLE c (a int, v text, b int, PRIMARY KEY (b, a));', [
+    'c',
+  ]);
+  await tables.database.sql("INSERT INTO c VALUES (1, 'x', 2)");
+  const events = await tables.settled('c');
+  expect(Object.entries(events[0]?.key ?? {})).toEqual([
+    ['b', 2],
+    ['a', 1],
+  ]);
+});
+
+test('S19 an upsert is what it came to: a create, an update, or nothing', async () => {
+  await using tables = await streamTables(T, ['t']);
+  const { sql } = tables.database;
+  const upsert = (text: string) =>
+    sql(`INSERT INTO t VALUES (1, '${text}') ON CONFLICT (id) DO UPDATE SET v = excluded.v`);
+  await upsert('a');
+  await upsert('b');
+  await sql("INSERT INTO t VALUES (1, 'no') ON CONFLICT DO NOTHING");
+  await sql(`MERGE INTO t USING (VALUES (1, 'm'), (2, 'n')) s (id, v) ON t.id = s.id
+    WHEN MATCHED THEN UPDATE SET v = s.v WHEN NOT MATCHED THEN INSERT VALUES (s.id, s.v)`);
+  expect(told(await tables.settled('t')).toSorted()).toEqual(['c 1 a', 'c 2 n', 'u 1 b', 'u 1 m']);
+});
+
+test('S28 S107 S108 an explicit NULL is a null; a TRUNCATE is told of and keeps the order around it', async () => {
+  await using tables = await streamTables(T, ['t']);
+  const { sql } = tables.database;
+  await sql(
+    "INSERT INTO t VALUES (1, 'a'); UPDATE t SET v = NULL; TRUNCATE t; INSERT INTO t VALUES (1, 'b')",
+  );
+  const events = await tables.settled('t');
+  expect(told(events)).toEqual(['c 1 a', 'u 1 null', 'c 1 b']);
+  expect(events[1]?.value?.['__unchanged'] ?? []).toEqual([]);
+  expect(tables.source().log()).toContain('TRUNCATE');
+});
