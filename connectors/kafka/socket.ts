@@ -7,7 +7,7 @@ const KEEP_ALIVE_DELAY_MS = 30_000;
 
 /**
  * What plaintext sockets read into, all of them: a read is taken over before the next one begins. A buffer for each read
- * would be a third of a busy reader's garbage.
+ * would be garbage as soon as it is copied.
  */
 const READ_BUFFER = Buffer.allocUnsafeSlow(256 * 1024);
 
