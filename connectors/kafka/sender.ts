@@ -96,7 +96,8 @@ export class Sender {
    */
   async reset(error: unknown): Promise<void> {
     this.#failure ??= { error };
-    await this.#quiet();
+    while (this.#requests > 0) await this.#changed.promise;
+    this.#giveUp();
   }
 
   /** After reset(). */
@@ -109,11 +110,6 @@ export class Sender {
   /** From here on no partition goes out until it is released again. */
   retain(): void {
     for (const queues of this.#queues.values()) for (const queue of queues) if (queue) queue.released = false;
-  }
-
-  async #quiet(): Promise<void> {
-    while (this.#requests > 0) await this.#changed.promise;
-    this.#giveUp();
   }
 
   #queueOf({ topic, partition }: ProducerRecord): PartitionQueue {
