@@ -78,13 +78,16 @@ export class Catalog {
       relation.columns.map((column) => column.typeOid),
     ]);
     const types = new Map(rows.map((row) => [row.oid, row]));
-    const primaryKey = await this.#sql.query<{ name: string }>(PRIMARY_KEY_SQL, [relation.oid]);
+    const primaryKey = await this.#sql.query<{ name: string; deferrable: boolean }>(PRIMARY_KEY_SQL, [
+      relation.oid,
+    ]);
     return {
       columns: relation.columns.map(({ typeOid, typmod }, i) => ({
         typeName: columns[i]?.typeName ?? 'unknown',
         base: resolveType(types, typeOid, typmod, columns[i]?.dimensions ?? 0),
       })),
       primaryKey: primaryKey.map(({ name }) => name),
+      isKeyDeferrable: primaryKey.some(({ deferrable }) => deferrable),
       isTextUnchecked: this.#isTextUnchecked,
     };
   }
@@ -110,7 +113,7 @@ const COLUMN_TYPES_SQL = `
   ORDER BY i`;
 
 const PRIMARY_KEY_SQL = `
-  SELECT a.attname::text AS name
+  SELECT a.attname::text AS name, NOT x.indimmediate AS deferrable
   FROM pg_index x CROSS JOIN LATERAL unnest(x.indkey) WITH ORDINALITY AS k (attnum, place)
   JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.attnum
   WHERE x.indrelid = $1::int8::oid AND x.indisprimary AND k.place <= x.indnkeyatts

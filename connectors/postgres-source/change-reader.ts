@@ -1,11 +1,14 @@
 import { Failure } from '../../infra/process/failure.ts';
 import type { Log } from '../../infra/process/log.ts';
+import { FRAME_BYTES } from '../../schemas/serde/wire-format.ts';
+import type { ProducerRecord } from '../kafka/port.ts';
 import type { Acker } from './acker.ts';
 import { BACKEND, backendError } from './backend-message.ts';
 import type { Batcher } from './batcher.ts';
 import type { ChunkPublisher } from './chunk-publisher.ts';
 import { keyText } from './chunk-window.ts';
 import { CHUNK_MESSAGE, type ChunkWindows } from './chunk-windows.ts';
+import type { DeferredKeys, NetChange } from './deferred-keys.ts';
 import type { EventCounts } from './event-counts.ts';
 import type { EventStream } from './event-stream.ts';
 import type { OutboxEvent } from './outbox-event.ts';
@@ -20,7 +23,6 @@ import type { TransactionCursor } from './transaction-cursor.ts';
 import { type TransactionHead, transactionHead } from './transaction-head.ts';
 import { CELL, type Tuple } from './tuple.ts';
 import { HEADER_BYTES } from './wire-framer.ts';
-import { FRAME_BYTES } from '../../schemas/serde/wire-format.ts';
 
 /** What became of a change. `t` is a TRUNCATE, which is not published. */
 export type ChangeOp = 'c' | 'u' | 'd' | 't';
@@ -32,6 +34,7 @@ export interface ChangeReaderOptions {
   readonly batcher: Batcher;
   readonly windows: ChunkWindows;
   readonly chunks: ChunkPublisher;
+  readonly deferred: DeferredKeys;
   /** A backfill is asked for, in the message's own words. */
   readonly onBackfill: (content: string) => void;
   readonly events: Omit<EventStream, 'tables'>;
@@ -50,6 +53,9 @@ export class ChangeReader {
   #newShape: Relation | null = null;
   /** Its topic is to be made; then its message is read again. */
   #topicless: OutboxEvent | null = null;
+  /** The transaction's last changes wait for room; then its Commit is read again. */
+  #isUndrained = false;
+  readonly #held = new PgoutputReader();
   /** The server has accepted START_REPLICATION. */
   streaming = false;
 
@@ -79,9 +85,9 @@ export class ChangeReader {
     let at = start;
     while (at < segment.length && this.#newShape === null && !batcher.full) {
       const end = at + 1 + segment.readInt32BE(at + 1);
-      if (segment[at] === BACKEND.copyData) this.#copyData(segment, at);
+      if (segment[at] === BACKEND.copyData) this.#copyData(segment, at, end);
       else this.#control(segment, at, end);
-      if (this.#topicless !== null) return at;
+      if (this.#topicless !== null || this.#isUndrained) return at;
       at = end;
     }
     return at;
@@ -104,26 +110,27 @@ export class ChangeReader {
     }
   }
 
-  #copyData(segment: Buffer, at: number): void {
+  #copyData(segment: Buffer, at: number, end: number): void {
     if (segment[at + HEADER_BYTES] === STREAM.xlogData)
-      return this.#pgoutput(segment, at + XLOG_HEADER_BYTES);
+      return this.#pgoutput(segment, at + XLOG_HEADER_BYTES, end);
     if (segment[at + HEADER_BYTES] !== STREAM.keepalive) return;
     this.#options.acker.keepalive(segment.readBigUInt64BE(at + HEADER_BYTES + 1));
     if (segment[at + HEADER_BYTES + 17] === 1) this.#options.onReplyAsked();
   }
 
-  #pgoutput(segment: Buffer, at: number): void {
+  #pgoutput(segment: Buffer, at: number, end: number): void {
     const { cursor, acker } = this.#options;
     const message = this.#message;
     switch (message.read(segment, at)) {
       case PGOUTPUT.insert:
         if (message.relationOid === this.#options.events.outbox?.oid) this.#outboxRow(segment);
-        else if (cursor.next()) this.#insert(segment);
+        else if (!this.#stage(segment, at, end) && cursor.next()) this.#insert(segment);
         return;
       case PGOUTPUT.update:
-        if (cursor.next()) this.#update(segment);
+        if (!this.#stage(segment, at, end) && cursor.next()) this.#update(segment);
         return;
       case PGOUTPUT.delete:
+        if (this.#stage(segment, at, end)) return;
         // A row may leave the outbox at once: it was told when it came.
         if (cursor.next() && message.relationOid !== this.#options.events.outbox?.oid) this.#delete(segment);
         return;
@@ -134,6 +141,8 @@ export class ChangeReader {
         this.#head = transactionHead(message.finalLsn, message.commitTs, message.xid);
         return;
       case PGOUTPUT.commit:
+        this.#isUndrained = !this.#drain();
+        if (this.#isUndrained) return;
         acker.commit(message.endLsn);
         this.#commit();
         return;
@@ -150,6 +159,35 @@ export class ChangeReader {
         this.#logicalMessage(segment);
         return;
     }
+  }
+
+  /** True when the change waits for the end of its transaction: it is told, and counted, there. */
+  #stage(segment: Buffer, start: number, end: number): boolean {
+    const encoder = this.#options.book.encoder(this.#message.relationOid);
+    if (encoder?.schema.isKeyDeferrable !== true) return false;
+    for (const key of this.#options.deferred.stage(encoder, segment, start, end, this.#message))
+      this.#touch(key, false);
+    return true;
+  }
+
+  /** What the transaction has made of deferrable keys. False when there was no room for all of it. */
+  #drain(): boolean {
+    const { cursor, batcher, deferred, onChange } = this.#options;
+    while (!batcher.full) {
+      const net = deferred.shift();
+      if (net === null) return true;
+      if (!cursor.next()) continue;
+      batcher.add(this.#netRecord(net, cursor.seq), cursor.finalLsn, cursor.seq);
+      onChange(net.op, net.encoder);
+    }
+    return false;
+  }
+
+  #netRecord({ op, key, encoder, message }: NetChange, seq: number): ProducerRecord {
+    if (message === null || op === 'd') return encoder.tombstone(key, this.#head, seq);
+    const held = this.#held;
+    const isInsert = held.read(message, 0) === PGOUTPUT.insert;
+    return encoder.row(op, message, held.newTuple, isInsert ? null : held.oldTuple, this.#head, seq);
   }
 
   /** The rows of a chunk belong to the transaction that marks their place. */
@@ -258,6 +296,7 @@ export class ChangeReader {
   #truncate(): void {
     for (const oid of this.#message.truncated) {
       this.#options.windows.of(oid)?.spoil();
+      this.#options.deferred.truncate(oid);
       if (oid === this.#options.events.outbox?.oid) continue;
       const encoder = this.#encoder(oid);
       if (encoder === null) continue;

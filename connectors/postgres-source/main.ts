@@ -14,6 +14,7 @@ import { PRODUCER_OPTIONS } from '../kafka/producer-options.ts';
 import { KAFKA_SECURITY_OPTIONS } from '../kafka/security-options.ts';
 import { FILTER_OPTIONS, verifyFilters } from './filter-options.ts';
 import { BATCH_BYTES_MAX } from './batcher.ts';
+import { DEFERRED_KEY_BYTES_MAX } from './deferred-keys.ts';
 import { EventCounts } from './event-counts.ts';
 import { OUTBOX_OPTIONS, eventOptions } from './outbox-options.ts';
 import { SourceMetrics } from './source-metrics.ts';
@@ -54,6 +55,10 @@ const OPTIONS = {
   batchBytesMax: {
     schema: count.default(BATCH_BYTES_MAX),
     help: 'bytes of rows in one Kafka transaction',
+  },
+  deferredKeyBytesMax: {
+    schema: count.default(DEFERRED_KEY_BYTES_MAX),
+    help: 'bytes of rows that one transaction may change in tables with deferrable keys (REPLICA IDENTITY FULL)',
   },
   snapshotMode: {
     schema: z.enum(['exported', 'chunked']).default('exported'),

@@ -30,6 +30,8 @@ const OLD_FULL = 0x4f;
  * https://www.postgresql.org/docs/current/protocol-logicalrep-message-formats.html
  */
 export class PgoutputReader {
+  /** Of the last message, one of {@link PGOUTPUT}. */
+  type = 0;
   /** LSN of the commit record, known from Begin on. */
   finalLsn = 0n;
   /** LSN behind the commit record. From Commit. */
@@ -59,6 +61,7 @@ export class PgoutputReader {
    */
   read(buffer: Buffer, at: number): number {
     const type = buffer.readUInt8(at);
+    this.type = type;
     switch (type) {
       case PGOUTPUT.insert:
         this.relationOid = buffer.readUInt32BE(at + 1);

@@ -122,9 +122,9 @@ export class RowEncoder {
    * @throws Failure `source.row_shape`
    */
   replacedKey(source: Buffer, oldKey: Tuple, row: Tuple, old: Tuple | null): Buffer | null {
-    const before = this.#goodKey(source, oldKey, null);
+    const before = this.goodKey(source, oldKey, null);
     if (before === null) return null;
-    return this.#goodKey(source, row, old)?.equals(before) === true ? null : before;
+    return this.goodKey(source, row, old)?.equals(before) === true ? null : before;
   }
 
   /** The end of the row with this key. */
@@ -153,7 +153,8 @@ export class RowEncoder {
     return slab.buffer.subarray(start, at);
   }
 
-  #goodKey(source: Buffer, row: Tuple, old: Tuple | null): Buffer | null {
+  /** As {@link key}; null too for a key that cannot be encoded. @throws Failure `source.row_shape` */
+  goodKey(source: Buffer, row: Tuple, old: Tuple | null): Buffer | null {
     try {
       return this.key(source, row, old);
     } catch (error) {
@@ -169,7 +170,7 @@ export class RowEncoder {
   ): ProducerRecord {
     this.#slab.renew();
     if (this.#badRows === null || !isRowsOwn(error)) throw error;
-    const key = this.#goodKey(change.source, change.row, old);
+    const key = this.goodKey(change.source, change.row, old);
     const bad = { ...change, key, schema: this.schema, topic: this.target.topic };
     return this.#badRows.setAside(bad, badRowReason(error, bad, this.#bytesMax(change.row)));
   }

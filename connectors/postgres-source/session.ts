@@ -9,6 +9,7 @@ import { ChunkPublisher } from './chunk-publisher.ts';
 import { ChunkWindows } from './chunk-windows.ts';
 import { Copier } from './copier.ts';
 import { CopyBook, type CopyState, NO_COPIES, newCopy } from './copy-state.ts';
+import { DeferredKeys } from './deferred-keys.ts';
 import { EndOffsets } from './end-offsets.ts';
 import { type EventStream, openEventStream } from './event-stream.ts';
 import { type GuardRequest, type ServerFacts, guard } from './guard.ts';
@@ -322,6 +323,7 @@ function readerOf(
     batcher,
     windows,
     chunks: new ChunkPublisher({ book, batcher, copies, onRow }),
+    deferred: new DeferredKeys(options.deferredKeyBytesMax),
     events,
     eventCounts: context.eventCounts,
     onBackfill: (content) => {

@@ -22,6 +22,8 @@ export interface SourceOptions extends EventOptions, FilterOptions, TypePolicy {
   readonly partitions: number;
   /** Bytes of rows in one Kafka transaction. */
   readonly batchBytesMax: number;
+  /** Bytes of rows that one transaction may change in tables with deferrable keys; they are held in memory. */
+  readonly deferredKeyBytesMax: number;
   readonly onBadRow: OnBadRow;
   /**
    * How tables are read at first. `exported`: before the stream begins, in the order they are stored in, in one snapshot;

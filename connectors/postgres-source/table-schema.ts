@@ -19,6 +19,8 @@ export interface RelationDetails {
   readonly columns: readonly { readonly typeName: string; readonly base: ColumnType }[];
   /** Column names in index order; empty without a primary key. */
   readonly primaryKey: readonly string[];
+  /** The primary key is checked when a transaction ends: until then, two rows may have the same. */
+  readonly isKeyDeferrable?: boolean;
   /** The database does not know its encoding (SQL_ASCII): its text may be no UTF-8. */
   readonly isTextUnchecked?: boolean;
 }
@@ -44,6 +46,8 @@ export interface TableSchema {
   readonly columns: readonly TableColumn[];
   /** Places in `columns`, in the order of the key; empty for a table without a key. */
   readonly key: readonly number[];
+  /** Within a transaction, two rows may have the same key. */
+  readonly isKeyDeferrable: boolean;
   readonly keySchema: AvroRecord | null;
   readonly valueSchema: ValueSchema;
 }
@@ -107,6 +111,8 @@ export function tableSchema(
     table: relation.table,
     columns,
     key,
+    // Without FULL, Postgres refuses updates and deletes of a table with such a key.
+    isKeyDeferrable: relation.identity === 'f' && key.length > 0 && details.isKeyDeferrable === true,
     keySchema: key.length === 0 ? null : { ...record, name: 'Key', fields: key.map(fieldOf) },
     valueSchema: {
       ...record,
