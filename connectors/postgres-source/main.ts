@@ -60,6 +60,10 @@ const OPTIONS = {
     schema: count.default(DEFERRED_KEY_BYTES_MAX),
     help: 'bytes of rows that one transaction may change in tables with deferrable keys (REPLICA IDENTITY FULL)',
   },
+  processingGuarantee: {
+    schema: z.enum(['exactly_once', 'at_least_once']).default('exactly_once'),
+    help: 'exactly_once (rows are readable when their Kafka transaction commits) or at_least_once (rows go outside of transactions; after a crash some come again)',
+  },
   snapshotMode: {
     schema: z.enum(['exported', 'chunked']).default('exported'),
     help: 'how tables are first read: exported (before the stream, as they are stored) or chunked (beside it, by key; goes on where it was after a crash)',

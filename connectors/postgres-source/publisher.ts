@@ -2,7 +2,7 @@ import type { Clock } from '../../infra/process/clock.ts';
 import { describe, orderFor } from '../../infra/process/failure.ts';
 import type { Log } from '../../infra/process/log.ts';
 import { encodeProgress } from '../../schemas/progress.ts';
-import type { ProducerRecord, TransactionalProducer } from '../kafka/port.ts';
+import type { Producer, ProducerRecord, TransactionalProducer } from '../kafka/port.ts';
 import type { Progress } from './batcher.ts';
 import type { CopyBook } from './copy-state.ts';
 import type { EndOffsets } from './end-offsets.ts';
@@ -14,6 +14,11 @@ const CUT_INTERVAL_MS = 100;
 
 export interface PublisherOptions {
   readonly producer: TransactionalProducer;
+  /**
+   * Of rows, when they go at least once: outside of the transaction that moves the position, and before it. Null: they are
+   * part of it.
+   */
+  readonly rowProducer: Producer | null;
   readonly ends: EndOffsets;
   readonly positionTopic: string;
   readonly progressTopic: string;
@@ -30,7 +35,7 @@ export interface PublisherOptions {
   readonly onCommit: (durationMs: number) => void;
 }
 
-/** Writes rows, position and progress cut in one Kafka transaction. */
+/** Writes rows, position and progress cut in one Kafka transaction; with at least once, the rows before it. */
 export class Publisher {
   readonly #options: PublisherOptions;
   readonly #key: Buffer;
@@ -63,9 +68,10 @@ export class Publisher {
     // The copies are where these records bring them: by the next turn they may be further.
     const snapshot = this.#snapshot();
     const position = this.#position(progress, snapshot, startedMs);
+    const inside = await this.#sendBefore(records);
     producer.begin();
     try {
-      ends.advance(await producer.send([...records, position]));
+      ends.advance(await producer.send([...inside, position]));
       const cut = snapshot === 'done' && this.#cutIsDue(records, startedMs);
       if (cut) await producer.send([this.#cut(progress, startedMs)]);
       await producer.commit();
@@ -79,6 +85,14 @@ export class Publisher {
       this.#initialDone = true;
       this.#options.onInitialDone();
     }
+  }
+
+  /** What is left for the transaction. A position must not be in Kafka before the rows that it stands for. */
+  async #sendBefore(records: readonly ProducerRecord[]): Promise<readonly ProducerRecord[]> {
+    const { rowProducer, ends } = this.#options;
+    if (rowProducer === null || records.length === 0) return records;
+    ends.advance(await rowProducer.send(records));
+    return [];
   }
 
   /** The first cut follows `done`, in the same transaction as the last rows. */

@@ -72,6 +72,8 @@ export async function runSession(
       transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
     }),
   );
+  const rowProducer =
+    options.processingGuarantee === 'exactly_once' ? null : stack.use(await kafka.openIdempotentProducer());
   const stored = await readPosition(kafka, names.positionTopic, options.slotName);
 
   const connect = { url: options.databaseUrl, applicationName: `millrace-source ${options.slotName}` };
@@ -97,6 +99,7 @@ export async function runSession(
   const publisher = new Publisher({
     ...names,
     producer,
+    rowProducer,
     ends,
     identity: {
       systemId: server.systemId,

@@ -26,6 +26,11 @@ export interface SourceOptions extends EventOptions, FilterOptions, TypePolicy {
   readonly deferredKeyBytesMax: number;
   readonly onBadRow: OnBadRow;
   /**
+   * `exactly_once`: rows and position are one Kafka transaction. `at_least_once`: rows are sent before it, so every reader
+   * sees them at once; after a crash those behind the last position are sent again.
+   */
+  readonly processingGuarantee: 'exactly_once' | 'at_least_once';
+  /**
    * How tables are read at first. `exported`: before the stream begins, in the order they are stored in, in one snapshot;
    * an interrupted table is read again. `chunked`: beside the stream, in key order, resumed where it was: exactly once,
    * but old rows come among new ones, which windows in event time may find too late.
