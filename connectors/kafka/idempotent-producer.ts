@@ -3,6 +3,8 @@ import { REQUEST_RETRY } from './cluster.ts';
 import { Delivery } from './delivery.ts';
 import { checkSizes } from './partition-queue.ts';
 import type { PartitionOffset, Producer, ProducerRecord } from './port.ts';
+import { RecordBytes } from './record-bytes.ts';
+import { type RecordList, readRecord } from './record-list.ts';
 import { Sender } from './sender.ts';
 import type { SenderOptions } from './sender.ts';
 import { initProducerIdRequest } from './transaction-requests.ts';
@@ -37,7 +39,7 @@ class IdempotentProducer implements Producer {
     this.#sender = new Sender({ ...options, transactionalId: null }, identity);
   }
 
-  async send(records: readonly ProducerRecord[]): Promise<readonly PartitionOffset[]> {
+  async send(records: readonly ProducerRecord[] | RecordList): Promise<readonly PartitionOffset[]> {
     if (this.#closed) throw new Failure('kafka.closed', 'stop', 'send() after the producer was closed');
     checkSizes(records);
     const delivery = new Delivery();
@@ -58,15 +60,16 @@ class IdempotentProducer implements Producer {
     await this.#sender.drained();
   }
 
-  async #append(records: readonly ProducerRecord[], delivery: Delivery): Promise<void> {
+  async #append(records: readonly ProducerRecord[] | RecordList, delivery: Delivery): Promise<void> {
     if (this.#failure !== undefined) await this.#recover(this.#failure.error);
     const sender = this.#sender;
-    for (const record of records) {
+    const record = new RecordBytes();
+    for (let i = 0; i < records.length; i++) {
       if (sender.isFull) {
         sender.release(sender.partitions);
         await sender.room();
       }
-      sender.append(record, delivery);
+      sender.append(readRecord(records, i, record), delivery);
     }
     sender.release(sender.partitions);
     delivery.complete();

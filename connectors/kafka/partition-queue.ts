@@ -3,6 +3,8 @@ import type { Compression } from './compression.ts';
 import type { Delivery } from './delivery.ts';
 import type { ProducerRecord, TopicPartition } from './port.ts';
 import { ProducerBatch } from './producer-batch.ts';
+import { RecordBytes } from './record-bytes.ts';
+import { type RecordList, readRecord } from './record-list.ts';
 import { soloBatchBytes } from './record-batch-writer.ts';
 import type { ProducerSession } from './record-batch-writer.ts';
 
@@ -52,7 +54,7 @@ export class PartitionQueue implements TopicPartition {
   }
 
   /** The number of bytes that the queue has grown by. */
-  append(record: ProducerRecord, delivery: Delivery): number {
+  append(record: RecordBytes, delivery: Delivery): number {
     const last = this.#batches.at(-1);
     const before = last?.size ?? 0;
     if (last?.append(record, delivery)) return last.size - before;
@@ -100,10 +102,12 @@ export class PartitionQueue implements TopicPartition {
 }
 
 /** @throws Failure `kafka.record_too_large` (dead-letter): a record fits into no batch */
-export function checkSizes(records: readonly ProducerRecord[]): void {
-  for (const record of records) {
-    let bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0);
-    for (const header of record.headers ?? []) bytes += 3 * header.key.length + (header.value?.length ?? 0);
+export function checkSizes(records: readonly ProducerRecord[] | RecordList): void {
+  const record = new RecordBytes();
+  for (let i = 0; i < records.length; i++) {
+    readRecord(records, i, record);
+    let bytes = Math.max(0, record.keyLength) + Math.max(0, record.valueLength);
+    for (const header of record.headers) bytes += 3 * header.key.length + (header.value?.length ?? 0);
     if (bytes <= BATCH_BYTES_MAX - OVERHEAD_BYTES_MAX) continue;
     const exactly = soloBatchBytes(record);
     if (exactly > BATCH_BYTES_MAX) throw recordTooLarge(record, exactly, `${BATCH_BYTES_MAX} bytes`);

@@ -22,9 +22,9 @@ export function murmur2(bytes: Buffer, start = 0, end = bytes.length): number {
 }
 
 /**
- * The partition of a key, as Kafka's Java client places it. Hand over the key's Avro body, without the registry
- * framing: equal keys of different schema ids then share a partition.
+ * The partition of a key, as Kafka's Java client places it. Hand over the key's Avro body, without the
+ * registry framing: equal keys of different schema ids then share a partition.
  */
-export function partitionFor(keyBody: Buffer, partitions: number): number {
-  return (murmur2(keyBody) & 0x7fffffff) % partitions;
+export function partitionFor(bytes: Buffer, partitions: number, start = 0, end = bytes.length): number {
+  return (murmur2(bytes, start, end) & 0x7fffffff) % partitions;
 }

@@ -1,4 +1,5 @@
 import type { Compression } from './compression.ts';
+import type { RecordList } from './record-list.ts';
 import type { SecurityOptions } from './security.ts';
 
 /**
@@ -81,7 +82,7 @@ export interface Producer extends AsyncDisposable {
    * may overlap: the records of a partition keep the order of the calls. Waits while 32 MiB are unacknowledged.
    * @throws Failure `kafka.record_too_large` (dead-letter) before anything is sent, `kafka.delivery_timeout` (restart)
    */
-  send(records: readonly ProducerRecord[]): Promise<readonly PartitionOffset[]>;
+  send(records: readonly ProducerRecord[] | RecordList): Promise<readonly PartitionOffset[]>;
 }
 
 /** Transactional sends of one `transactional.id`. One transaction at a time; not for concurrent use. */
@@ -91,7 +92,7 @@ export interface TransactionalProducer extends AsyncDisposable {
    * Sends records of any number of partitions, and resolves when all are acknowledged (acks=all) with the offset
    * after the last one of each partition. At most one batch is in flight per partition.
    */
-  send(records: readonly ProducerRecord[]): Promise<readonly PartitionOffset[]>;
+  send(records: readonly ProducerRecord[] | RecordList): Promise<readonly PartitionOffset[]>;
   /** Makes the offsets part of the transaction; the group's coordinator refuses them from an old generation. */
   sendOffsets(group: GroupMetadata, offsets: readonly PartitionOffset[]): Promise<void>;
   /** @throws Failure `kafka.commit_unknown` (restart): make a new producer, read committed offsets again */

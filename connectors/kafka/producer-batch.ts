@@ -1,6 +1,7 @@
 import type { Compression } from './compression.ts';
 import type { Delivery } from './delivery.ts';
-import type { ConsumerRecord, ProducerRecord, TopicPartition } from './port.ts';
+import type { ConsumerRecord, TopicPartition } from './port.ts';
+import { RecordBytes } from './record-bytes.ts';
 import { appendRecords, readBatches } from './record-batch.ts';
 import { RecordBatchWriter, stampBatch } from './record-batch-writer.ts';
 import type { ProducerSession } from './record-batch-writer.ts';
@@ -40,7 +41,7 @@ export class ProducerBatch {
   }
 
   /** False when the batch is sealed or the record does not fit. */
-  append(record: ProducerRecord, delivery: Delivery): boolean {
+  append(record: RecordBytes, delivery: Delivery): boolean {
     if (this.#sealed !== undefined || !this.#writer.append(record)) return false;
     const last = this.#ranges.at(-1);
     if (last !== undefined && last.delivery === delivery) last.end++;
@@ -73,8 +74,10 @@ export class ProducerBatch {
     const records: ConsumerRecord[] = [];
     for (const batch of readBatches(this.#sealed!, partition)) appendRecords(batch, partition, 0, records);
     const parts: ProducerBatch[] = [];
+    const record = new RecordBytes();
     let range = 0;
-    for (const [index, record] of records.entries()) {
+    for (const [index, read] of records.entries()) {
+      record.set(read);
       while (this.#ranges[range]!.end <= index) range++;
       const { delivery } = this.#ranges[range]!;
       if (parts.at(-1)?.append(record, delivery)) continue;

@@ -2,13 +2,13 @@ import { giveMemory, takeMemory } from './batch-memory.ts';
 import { COMPRESSIONS, compress } from './compression.ts';
 import type { Compression } from './compression.ts';
 import { crc32c } from './crc32c.ts';
-import type { Header, ProducerRecord } from './port.ts';
+import type { Header } from './port.ts';
+import type { RecordBytes } from './record-bytes.ts';
 import { AT, ATTRIBUTE, LOG_OVERHEAD, MAGIC, writeInt64 } from './record-batch-layout.ts';
 import { varintSize, writeVarint } from './varint.ts';
 
 /** Below this a loop copies faster than a call into the runtime. */
 const SMALL_BYTES = 24;
-const NO_HEADERS: readonly Header[] = [];
 const NO_BYTES = Buffer.alloc(0);
 
 export interface ProducerSession {
@@ -18,11 +18,11 @@ export interface ProducerSession {
 }
 
 /** Size of a record's fields, without the length that stands before them. */
-function bodySize(record: ProducerRecord, timestampDelta: number, offsetDelta: number): number {
-  const { key, value, headers = NO_HEADERS } = record;
+function bodySize(record: RecordBytes, timestampDelta: number, offsetDelta: number): number {
+  const { keyLength, valueLength, headers } = record;
   let size = 1 + varintSize(timestampDelta) + varintSize(offsetDelta) + varintSize(headers.length);
-  size += key === null ? 1 : varintSize(key.length) + key.length;
-  size += value === null ? 1 : varintSize(value.length) + value.length;
+  size += keyLength < 0 ? 1 : varintSize(keyLength) + keyLength;
+  size += valueLength < 0 ? 1 : varintSize(valueLength) + valueLength;
   for (const header of headers) {
     const keyLength = Buffer.byteLength(header.key);
     size += varintSize(keyLength) + keyLength;
@@ -32,7 +32,7 @@ function bodySize(record: ProducerRecord, timestampDelta: number, offsetDelta: n
 }
 
 /** Bytes of an uncompressed batch that holds this record alone. */
-export function soloBatchBytes(record: ProducerRecord): number {
+export function soloBatchBytes(record: RecordBytes): number {
   const body = bodySize(record, 0, 0);
   return AT.records + varintSize(body) + body;
 }
@@ -62,8 +62,8 @@ export class RecordBatchWriter {
   }
 
   /** False when the record does not fit any more. The first record always fits. */
-  append(record: ProducerRecord): boolean {
-    const { timestamp, key, value, headers = NO_HEADERS } = record;
+  append(record: RecordBytes): boolean {
+    const { timestamp, headers } = record;
     if (this.#count === 0) this.#baseTimestamp = this.#maxTimestamp = timestamp;
     const timestampDelta = timestamp - this.#baseTimestamp;
     const body = bodySize(record, timestampDelta, this.#count);
@@ -75,13 +75,13 @@ export class RecordBatchWriter {
     target[at++] = 0;
     at = writeVarint(target, at, timestampDelta);
     at = writeVarint(target, at, this.#count);
-    at = writeBytes(target, at, key);
-    at = writeBytes(target, at, value);
+    at = writeBytes(target, at, record.keySource, record.keyStart, record.keyLength);
+    at = writeBytes(target, at, record.valueSource, record.valueStart, record.valueLength);
     at = writeVarint(target, at, headers.length);
     for (const header of headers) {
       at = writeVarint(target, at, Buffer.byteLength(header.key));
       at += target.write(header.key, at);
-      at = writeBytes(target, at, header.value);
+      at = writeHeaderValue(target, at, header);
     }
     this.#at = at;
     this.#count++;
@@ -140,11 +140,14 @@ export function stampBatch(
   batch.writeUInt32BE(crc32c(batch, AT.attributes), AT.crc);
 }
 
-function writeBytes(target: Buffer, start: number, value: Buffer | null): number {
-  if (value === null) return writeVarint(target, start, -1);
-  const { length } = value;
+function writeHeaderValue(target: Buffer, start: number, { value }: Header): number {
+  return value === null ? writeVarint(target, start, -1) : writeBytes(target, start, value, 0, value.length);
+}
+
+/** A length of -1 stands for null, as it does in Kafka. */
+function writeBytes(target: Buffer, start: number, source: Buffer, from: number, length: number): number {
   const at = writeVarint(target, start, length);
-  if (length > SMALL_BYTES) target.set(value, at);
-  else for (let index = 0; index < length; index++) target[at + index] = value[index]!;
-  return at + length;
+  if (length > SMALL_BYTES) source.copy(target, at, from, from + length);
+  else for (let index = 0; index < length; index++) target[at + index] = source[from + index]!;
+  return at + Math.max(0, length);
 }

@@ -9,8 +9,9 @@ import { REQUEST_TIMEOUT_MS } from './connections.ts';
 import type { ClientContext, Connections } from './connections.ts';
 import type { Delivery } from './delivery.ts';
 import { ERROR, failureOf } from './error-code.ts';
+import type { RecordBytes } from './record-bytes.ts';
 import { PartitionQueue } from './partition-queue.ts';
-import type { ProducerRecord } from './port.ts';
+import type { TopicPartition } from './port.ts';
 import { produceRequest } from './produce-request.ts';
 import type { ProduceAnswer } from './produce-request.ts';
 import type { ProducerIdentity } from './transaction-requests.ts';
@@ -67,7 +68,7 @@ export class Sender {
   }
 
   /** Encodes a record behind those of its partition. Nothing is sent before `release`. @throws what made the sender fail */
-  append(record: ProducerRecord, delivery: Delivery): void {
+  append(record: RecordBytes, delivery: Delivery): void {
     if (this.#failure !== undefined) throw this.#failure.error;
     const queue = this.#queueOf(record);
     this.#bufferedBytes += queue.append(record, delivery);
@@ -112,7 +113,7 @@ export class Sender {
     for (const queues of this.#queues.values()) for (const queue of queues) if (queue) queue.released = false;
   }
 
-  #queueOf({ topic, partition }: ProducerRecord): PartitionQueue {
+  #queueOf({ topic, partition }: TopicPartition): PartitionQueue {
     let ofTopic = this.#queues.get(topic);
     if (ofTopic === undefined) this.#queues.set(topic, (ofTopic = []));
     return (ofTopic[partition] ??= new PartitionQueue(topic, partition));

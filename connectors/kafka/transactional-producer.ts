@@ -24,6 +24,8 @@ import {
   txnOffsetCommitRequest,
 } from './transaction-requests.ts';
 import type { ProducerIdentity } from './transaction-requests.ts';
+import { RecordBytes } from './record-bytes.ts';
+import { type RecordList, readRecord } from './record-list.ts';
 import { Sender } from './sender.ts';
 
 /** Milliseconds between two questions whether the transaction before is ended. */
@@ -114,17 +116,18 @@ class Producer implements TransactionalProducer {
     this.#state = 'open';
   }
 
-  async send(records: readonly ProducerRecord[]): Promise<readonly PartitionOffset[]> {
+  async send(records: readonly ProducerRecord[] | RecordList): Promise<readonly PartitionOffset[]> {
     this.#assertOpen('send');
     checkSizes(records);
     return this.#step(async () => {
       const delivery = new Delivery();
-      for (const record of records) {
+      const record = new RecordBytes();
+      for (let i = 0; i < records.length; i++) {
         if (this.#sender.isFull) {
           await this.#release();
           await this.#sender.room();
         }
-        this.#sender.append(record, delivery);
+        this.#sender.append(readRecord(records, i, record), delivery);
       }
       await this.#release();
       delivery.complete();

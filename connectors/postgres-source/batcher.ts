@@ -1,4 +1,6 @@
 import type { ProducerRecord } from '../kafka/port.ts';
+import { RecordBytes } from '../kafka/record-bytes.ts';
+import { RecordList } from '../kafka/record-list.ts';
 import type { Lsn } from './lsn.ts';
 import type { StreamPosition } from './transaction-cursor.ts';
 
@@ -13,7 +15,8 @@ export interface Progress extends StreamPosition {
   readonly commitTs: bigint;
 }
 
-export type Publish = (records: readonly ProducerRecord[], progress: Progress) => Promise<void>;
+/** The list belongs to whom it is given. */
+export type Publish = (records: RecordList, progress: Progress) => Promise<void>;
 
 /**
  * Group commit: complete source transactions are published together, and while one Kafka transaction is being
@@ -24,7 +27,7 @@ export class Batcher {
   readonly #bytesMax: number;
   readonly #publish: Publish;
   readonly #onError: (error: unknown) => void;
-  #records: ProducerRecord[] = [];
+  #records = new RecordList();
   #bytes = 0;
   /** Of the records: those of transactions that are complete. */
   #completeRecords = 0;
@@ -65,8 +68,8 @@ export class Batcher {
 
   /** Adds a record of the change `(finalLsn, seq)`; all records of one change are added before the next check of `full`. */
   add(record: ProducerRecord, finalLsn: Lsn, seq: number): void {
-    this.#records.push(record);
-    this.#bytes += (record.key?.length ?? 0) + (record.value?.length ?? 0) + RECORD_OVERHEAD_BYTES;
+    this.#records.add(record);
+    this.#bytes += bytesOf(record) + RECORD_OVERHEAD_BYTES;
     this.#lastFinalLsn = finalLsn;
     this.#lastSeq = seq;
   }
@@ -124,8 +127,8 @@ export class Batcher {
 
   #startComplete(): void {
     if (this.#inFlight !== null) return;
-    const records = this.#records.slice(0, this.#completeRecords);
-    this.#records = this.#records.slice(this.#completeRecords);
+    const records = this.#records;
+    this.#records = records.splitOff(this.#completeRecords);
     this.#bytes -= this.#completeBytes;
     this.#completeRecords = 0;
     this.#completeBytes = 0;
@@ -134,13 +137,13 @@ export class Batcher {
 
   #startPart(): void {
     const records = this.#records;
-    this.#records = [];
+    this.#records = new RecordList();
     this.#bytes = 0;
     this.#complete = { ...this.#complete, open: { finalLsn: this.#lastFinalLsn, seq: this.#lastSeq } };
     this.#start(records, this.#complete);
   }
 
-  #start(records: readonly ProducerRecord[], progress: Progress): void {
+  #start(records: RecordList, progress: Progress): void {
     // Nothing may follow a failed batch: that would leave a gap. What comes here is dropped, and read again later.
     if (this.#failure !== null) return;
     this.#inFlight = this.#publish(records, progress).then(
@@ -156,4 +159,9 @@ export class Batcher {
       },
     );
   }
+}
+
+function bytesOf(record: ProducerRecord): number {
+  if (record instanceof RecordBytes) return Math.max(0, record.keyLength) + Math.max(0, record.valueLength);
+  return (record.key?.length ?? 0) + (record.value?.length ?? 0);
 }

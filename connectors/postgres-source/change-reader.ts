@@ -166,7 +166,7 @@ export class ChangeReader {
     const encoder = this.#options.book.encoder(this.#message.relationOid);
     if (encoder?.schema.isKeyDeferrable !== true) return false;
     for (const key of this.#options.deferred.stage(encoder, segment, start, end, this.#message))
-      this.#touch(key, false);
+      this.#touch({ key }, false);
     return true;
   }
 
@@ -203,10 +203,11 @@ export class ChangeReader {
   }
 
   /** A chunk of the table that is being read must not bring back what this change has made old. */
-  #touch(key: Buffer | null, holed: boolean): void {
+  #touch(record: { readonly key: Buffer | null }, holed: boolean): void {
     const window = this.#options.windows.of(this.#message.relationOid);
-    if (window !== undefined && key !== null)
-      this.#options.windows.touch(window, keyText(key, FRAME_BYTES), holed);
+    if (window === undefined) return;
+    const { key } = record;
+    if (key !== null) this.#options.windows.touch(window, keyText(key, FRAME_BYTES), holed);
   }
 
   /** Who keeps the shape of a relation. */
@@ -252,7 +253,7 @@ export class ChangeReader {
     if (encoder === null) return;
     const record = encoder.row('c', segment, this.#message.newTuple, null, this.#head, cursor.seq);
     batcher.add(record, cursor.finalLsn, cursor.seq);
-    this.#touch(record.key, false);
+    this.#touch(record, false);
     onChange('c', encoder);
   }
 
@@ -269,17 +270,17 @@ export class ChangeReader {
       const oldKey = encoder.replacedKey(segment, oldTuple, newTuple, old);
       if (oldKey !== null) {
         batcher.add(encoder.tombstone(oldKey, this.#head, cursor.seq), cursor.finalLsn, cursor.seq);
-        this.#touch(oldKey, false);
+        this.#touch({ key: oldKey }, false);
         onChange('d', encoder);
         const record = encoder.row('c', segment, newTuple, old, this.#head, cursor.seq);
         batcher.add(record, cursor.finalLsn, cursor.seq);
-        this.#touch(record.key, isHoled(newTuple, old));
+        this.#touch(record, isHoled(newTuple, old));
         return onChange('c', encoder);
       }
     }
     const record = encoder.row('u', segment, newTuple, old, this.#head, cursor.seq);
     batcher.add(record, cursor.finalLsn, cursor.seq);
-    this.#touch(record.key, isHoled(newTuple, old));
+    this.#touch(record, isHoled(newTuple, old));
     onChange('u', encoder);
   }
 
@@ -289,7 +290,7 @@ export class ChangeReader {
     if (encoder === null) return;
     const record = encoder.deletion(segment, this.#message.oldTuple, this.#head, cursor.seq);
     batcher.add(record, cursor.finalLsn, cursor.seq);
-    this.#touch(record.key, false);
+    this.#touch(record, false);
     onChange('d', encoder);
   }
 

@@ -2,6 +2,7 @@ import type { Clock } from '../../infra/process/clock.ts';
 import { describe, orderFor } from '../../infra/process/failure.ts';
 import type { Log } from '../../infra/process/log.ts';
 import { encodeProgress } from '../../schemas/progress.ts';
+import { RecordList } from '../kafka/record-list.ts';
 import type { Producer, ProducerRecord, TransactionalProducer } from '../kafka/port.ts';
 import type { Progress } from './batcher.ts';
 import type { CopyBook } from './copy-state.ts';
@@ -61,18 +62,22 @@ export class Publisher {
     this.#creating = false;
   }
 
-  /** @throws Failure of the Kafka port, after an attempt to abort; a fenced producer has nothing to abort */
-  async publish(records: readonly ProducerRecord[], progress: Progress): Promise<void> {
+  /**
+   * The list is used up. @throws Failure of the Kafka port, after an attempt to abort; a fenced producer has nothing to abort
+   */
+  async publish(records: RecordList, progress: Progress): Promise<void> {
     const { producer, ends, clock } = this.#options;
     const startedMs = clock.now();
     // The copies are where these records bring them: by the next turn they may be further.
     const snapshot = this.#snapshot();
     const position = this.#position(progress, snapshot, startedMs);
+    const isEmpty = records.length === 0;
     const inside = await this.#sendBefore(records);
+    inside.add(position);
     producer.begin();
     try {
-      ends.advance(await producer.send([...inside, position]));
-      const cut = snapshot === 'done' && this.#cutIsDue(records, startedMs);
+      ends.advance(await producer.send(inside));
+      const cut = snapshot === 'done' && this.#cutIsDue(isEmpty, startedMs);
       if (cut) await producer.send([this.#cut(progress, startedMs)]);
       await producer.commit();
       if (cut) this.#cutLsn = progress.endLsn;
@@ -88,11 +93,11 @@ export class Publisher {
   }
 
   /** What is left for the transaction. A position must not be in Kafka before the rows that it stands for. */
-  async #sendBefore(records: readonly ProducerRecord[]): Promise<readonly ProducerRecord[]> {
+  async #sendBefore(records: RecordList): Promise<RecordList> {
     const { rowProducer, ends } = this.#options;
     if (rowProducer === null || records.length === 0) return records;
     ends.advance(await rowProducer.send(records));
-    return [];
+    return new RecordList();
   }
 
   /** The first cut follows `done`, in the same transaction as the last rows. */
@@ -110,8 +115,8 @@ export class Publisher {
     }
   }
 
-  #cutIsDue(records: readonly ProducerRecord[], nowMs: number): boolean {
-    const due = records.length === 0 || nowMs - this.#cutAtMs >= CUT_INTERVAL_MS;
+  #cutIsDue(isEmpty: boolean, nowMs: number): boolean {
+    const due = isEmpty || nowMs - this.#cutAtMs >= CUT_INTERVAL_MS;
     if (due) this.#cutAtMs = nowMs;
     return due;
   }

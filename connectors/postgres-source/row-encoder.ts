@@ -2,6 +2,7 @@ import { Failure } from '../../infra/process/failure.ts';
 import { FRAME_BYTES } from '../../schemas/serde/wire-format.ts';
 import { partitionFor } from '../kafka/partitioner.ts';
 import type { ProducerRecord } from '../kafka/port.ts';
+import { RecordBytes } from '../kafka/record-bytes.ts';
 import { LONG_BYTES_MAX, copyBytes, writeLong } from './avro-varint.ts';
 import { encodedBytesMax } from './column-codec.ts';
 import { type BadRows, isRowsOwn } from './bad-rows.ts';
@@ -44,6 +45,7 @@ export class RowEncoder {
   readonly #fixedBytesMax: number;
   readonly #growth: number;
   readonly #unchanged: number[] = [];
+  readonly #record = new RecordBytes();
   #special: Record<string, string> | null = null;
 
   /** Without `badRows` a bad row's error is thrown as it is. */
@@ -62,7 +64,8 @@ export class RowEncoder {
 
   /**
    * A row that exists. `old` is the whole row before, where Postgres sent it: unchanged out-of-line values come from
-   * there. A row that cannot be encoded or is too large gives its dead letter instead, where the policy allows that.
+   * there. The record is good until the next row: `RecordList` copies it. A row that cannot be encoded or is too large
+   * gives its dead letter instead, where the policy allows that.
    * @throws Failure `source.row_shape`, and for a bad row `source.key_special`, `source.value_invalid`,
    * `source.row_too_large`
    */
@@ -75,36 +78,36 @@ export class RowEncoder {
     seq: number,
   ): ProducerRecord {
     try {
-      return this.#record(op, source, row, old, head, seq);
+      return this.#encode(op, source, row, old, head, seq);
     } catch (error) {
       return this.#setAside(error, { op, source, row, head, seq }, old);
     }
   }
 
-  #record(
+  #encode(
     op: ValueOp,
     source: Buffer,
     row: Tuple,
     old: Tuple | null,
     head: TransactionHead,
     seq: number,
-  ): ProducerRecord {
-    const key = this.key(source, row, old);
-    const value = this.#value(op, source, row, old, head, seq);
-    const record = {
-      topic: this.target.topic,
-      partition: this.#partition(key),
-      timestamp: head.timestamp,
-      key,
-      value,
-    };
-    if (this.#special === null) {
-      this.#checkSize(key, value, 0);
-      return record;
+  ): RecordBytes {
+    const record = this.#record;
+    record.topic = this.target.topic;
+    record.timestamp = head.timestamp;
+    this.#key(source, row, old);
+    const { keySource, keyStart, keyLength } = record;
+    record.partition = keyLength < 0 ? KEYLESS_PARTITION : this.#place(keySource, keyStart, keyLength);
+    this.#value(op, source, row, old, head, seq);
+    record.clearHeaders();
+    let headerBytes = 0;
+    if (this.#special !== null) {
+      const special = Buffer.from(JSON.stringify(this.#special));
+      headerBytes = SPECIAL_HEADER.length + special.length;
+      record.headers = [{ key: SPECIAL_HEADER, value: special }];
     }
-    const special = Buffer.from(JSON.stringify(this.#special));
-    this.#checkSize(key, value, SPECIAL_HEADER.length + special.length);
-    return { ...record, headers: [{ key: SPECIAL_HEADER, value: special }] };
+    this.#checkSize(Math.max(0, keyLength) + record.valueLength + headerBytes);
+    return record;
   }
 
   /** The end of a row, of which `old` has the key at least. Its key is good, or it is a bad row as in {@link row}. */
@@ -141,16 +144,22 @@ export class RowEncoder {
 
   /** The framed key of a row, null for a table without a key. @throws Failure `source.key_special`, `source.row_shape` */
   key(source: Buffer, row: Tuple, old: Tuple | null): Buffer | null {
-    const { keySchemaId } = this.target;
-    if (keySchemaId === null) return null;
+    this.#key(source, row, old);
+    return this.#record.key;
+  }
+
+  /** Writes the framed key, and says in the record where it is. */
+  #key(source: Buffer, row: Tuple, old: Tuple | null): void {
     this.#checkShape(row);
+    const { keySchemaId } = this.target;
+    if (keySchemaId === null) return;
     const slab = this.#slab;
     slab.reserve(this.#bytesMax(row) + (old === null ? 0 : textBytes(old) * this.#growth));
     const start = slab.at;
     let at = frameAt(slab.buffer, start, keySchemaId);
     for (const i of this.schema.key) at = this.#keyColumn(slab.buffer, at, source, row, old, i);
     slab.at = at;
-    return slab.buffer.subarray(start, at);
+    this.#record.setKey(slab.buffer, start, at - start);
   }
 
   /** As {@link key}; null too for a key that cannot be encoded. @throws Failure `source.row_shape` */
@@ -180,8 +189,8 @@ export class RowEncoder {
     return this.#fixedBytesMax + textBytes(row) * this.#growth;
   }
 
-  #checkSize(key: Buffer | null, value: Buffer, headerBytes: number): void {
-    const bytes = (key?.length ?? 0) + value.length + headerBytes + RECORD_OVERHEAD_BYTES_MAX;
+  #checkSize(contentBytes: number): void {
+    const bytes = contentBytes + RECORD_OVERHEAD_BYTES_MAX;
     if (bytes <= this.target.recordBytesMax) return;
     const { topic, recordBytesMax } = this.target;
     const message = `a record of ${bytes} bytes is larger than the ${recordBytesMax} that topic ${topic} takes`;
@@ -189,7 +198,11 @@ export class RowEncoder {
   }
 
   #partition(key: Buffer | null): number {
-    return key === null ? KEYLESS_PARTITION : partitionFor(key.subarray(FRAME_BYTES), this.target.partitions);
+    return key === null ? KEYLESS_PARTITION : this.#place(key, 0, key.length);
+  }
+
+  #place(source: Buffer, keyStart: number, keyLength: number): number {
+    return partitionFor(source, this.target.partitions, keyStart + FRAME_BYTES, keyStart + keyLength);
   }
 
   #value(
@@ -199,8 +212,7 @@ export class RowEncoder {
     old: Tuple | null,
     head: TransactionHead,
     seq: number,
-  ): Buffer {
-    this.#checkShape(row);
+  ): void {
     const slab = this.#slab;
     slab.reserve(this.#bytesMax(row) + (old === null ? 0 : textBytes(old) * this.#growth));
     this.#unchanged.length = 0;
@@ -218,7 +230,7 @@ export class RowEncoder {
     }
     at = this.#envelope(out, at, op, head, seq);
     slab.at = at;
-    return out.subarray(start, at);
+    this.#record.setValue(out, start, at - start);
   }
 
   #envelope(out: Buffer, start: number, op: ValueOp, head: TransactionHead, seq: number): number {

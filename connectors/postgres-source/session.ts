@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { RecordList } from '../kafka/record-list.ts';
 import { Acker } from './acker.ts';
 import { decodeBackfill, passwordOf } from './backfill-request.ts';
 import { Batcher, type Progress } from './batcher.ts';
@@ -177,12 +178,12 @@ async function makeSlot(
   session: Session,
 ): Promise<{ readonly progress: Progress; readonly snapshotName: string }> {
   const { options, context, replication, publisher, server } = session;
-  await publisher.publish([], progressOf(null));
+  await publisher.publish(new RecordList(), progressOf(null));
   const slot = await createSlot(replication.wire, options.slotName, server.slot !== null);
   context.log.info({ slot: options.slotName, lsn: lsnText(slot.consistentPoint) }, 'slot created');
   const progress = { ...progressOf(null), endLsn: slot.consistentPoint };
   publisher.slotIsMade();
-  await publisher.publish([], progress);
+  await publisher.publish(new RecordList(), progress);
   return { progress, snapshotName: slot.snapshotName };
 }
 
@@ -230,7 +231,7 @@ async function readFirst(
   });
   signal.removeEventListener('abort', wake);
   if (!complete) return null;
-  await publisher.publish([], batcher.published);
+  await publisher.publish(new RecordList(), batcher.published);
   return batcher.published;
 }
 

@@ -5,6 +5,7 @@ import { fetchRequest } from '../../../connectors/kafka/fetch-request.ts';
 import { loadKafkajs } from '../../../connectors/kafka/kafkajs-internals.ts';
 import { produceRequest } from '../../../connectors/kafka/produce-request.ts';
 import { AT, LOG_OVERHEAD, readInt64 } from '../../../connectors/kafka/record-batch-layout.ts';
+import { RecordBytes } from '../../../connectors/kafka/record-bytes.ts';
 import { RecordBatchWriter, stampBatch } from '../../../connectors/kafka/record-batch-writer.ts';
 import { systemClock } from '../../../infra/process/clock.ts';
 import { silentLog } from '../../../infra/process/log.ts';
@@ -72,8 +73,10 @@ function encoded(
   const batches = [];
   for (let partition = 0; partition < partitions; partition++) {
     const writer = new RecordBatchWriter(Number.MAX_SAFE_INTEGER);
+    const record = new RecordBytes();
     for (const { partition: own, key, value } of batch)
-      if (own === partition) writer.append({ topic, partition, timestamp: Date.now(), key, value });
+      if (own === partition)
+        writer.append(record.set({ topic, partition, timestamp: Date.now(), key, value }));
     if (writer.count === 0) continue;
     const bytes = writer.seal(compression, false);
     stampBatch(bytes, NO_PRODUCER, -1);

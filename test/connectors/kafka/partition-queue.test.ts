@@ -5,21 +5,17 @@ import {
   checkSizes,
   nextSequence,
 } from '../../../connectors/kafka/partition-queue.ts';
-import type { ConsumerRecord, ProducerRecord } from '../../../connectors/kafka/port.ts';
+import type { ConsumerRecord } from '../../../connectors/kafka/port.ts';
 import { COMPRESSIONS } from '../../../connectors/kafka/compression.ts';
 import { Delivery } from '../../../connectors/kafka/delivery.ts';
+import { RecordBytes } from '../../../connectors/kafka/record-bytes.ts';
 import { appendRecords, readBatches } from '../../../connectors/kafka/record-batch.ts';
 
 const IDENTITY = { producerId: 1, producerEpoch: 0 };
 const LAST = 0x7fffffff;
 
-const record = (partition: number, bytes: number): ProducerRecord => ({
-  topic: 'orders',
-  partition,
-  timestamp: 0,
-  key: null,
-  value: Buffer.alloc(bytes),
-});
+const record = (partition: number, bytes: number): RecordBytes =>
+  new RecordBytes().set({ topic: 'orders', partition, timestamp: 0, key: null, value: Buffer.alloc(bytes) });
 
 test.each([
   [0, 10, 10],
@@ -33,7 +29,7 @@ test.each([
 
 const SESSION = { ...IDENTITY, transactional: true };
 
-function queueOf(records: readonly ProducerRecord[], delivery = new Delivery()): PartitionQueue {
+function queueOf(records: readonly RecordBytes[], delivery = new Delivery()): PartitionQueue {
   const queue = new PartitionQueue('orders', 0);
   for (const one of records) queue.append(one, delivery);
   delivery.complete();

@@ -4,6 +4,7 @@ import { committedRecords } from '../../../connectors/kafka/aborted-transactions
 import { crc32c } from '../../../connectors/kafka/crc32c.ts';
 import type { ConsumerRecord, ProducerRecord } from '../../../connectors/kafka/port.ts';
 import { readBatches } from '../../../connectors/kafka/record-batch.ts';
+import { RecordBytes } from '../../../connectors/kafka/record-bytes.ts';
 import { RecordBatchWriter, soloBatchBytes } from '../../../connectors/kafka/record-batch-writer.ts';
 import { COMPRESSIONS } from '../../../connectors/kafka/compression.ts';
 import { encodeBatch } from './encoded-batch.ts';
@@ -84,12 +85,12 @@ test('a batch takes records up to its byte bound, and the first one always', () 
       fc.integer({ min: 61, max: 2_000 }),
       (records, max) => {
         const writer = new RecordBatchWriter(max);
-        const taken = records.findIndex((one) => !writer.append(one));
+        const taken = records.findIndex((one) => !writer.append(new RecordBytes().set(one)));
         expect(writer.count).toBe(taken < 0 ? records.length : taken);
         const batch = writer.seal('none', false);
         expect(batch.length).toBe(writer.size);
         if (writer.count > 1) expect(batch.length).toBeLessThanOrEqual(max);
-        else expect(batch.length).toBe(soloBatchBytes(records[0]!));
+        else expect(batch.length).toBe(soloBatchBytes(new RecordBytes().set(records[0]!)));
       },
     ),
   );

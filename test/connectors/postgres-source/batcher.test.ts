@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { Batcher, type Progress } from '../../../connectors/postgres-source/batcher.ts';
+import type { RecordList } from '../../../connectors/kafka/record-list.ts';
 import type { ProducerRecord } from '../../../connectors/kafka/port.ts';
 
 const KIB = 1024;
@@ -102,7 +103,7 @@ test('a transaction larger than the budget goes out in parts, each with its plac
 test('idle progress keeps the place in a transaction that is published in part', () => {
   const published: Progress[] = [];
   const open = { finalLsn: 30n, seq: 4 };
-  const publish = async (_: readonly ProducerRecord[], progress: Progress): Promise<void> => {
+  const publish = async (_: RecordList, progress: Progress): Promise<void> => {
     published.push(progress);
   };
   const batcher = new Batcher({ ...START, open }, KIB, publish, () => undefined);
