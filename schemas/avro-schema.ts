@@ -8,6 +8,22 @@ export interface AvroLogical {
   readonly scale?: number;
 }
 
+/** A primitive with properties for other readers. */
+interface AvroAnnotated extends ConnectProperties {
+  readonly type: AvroPrimitive;
+}
+
+/** How Kafka Connect names a schema. */
+interface ConnectProperties {
+  readonly 'connect.name'?: string;
+  readonly 'connect.version'?: number;
+  readonly 'connect.default'?: unknown;
+  readonly 'connect.parameters'?: Readonly<Record<string, string>>;
+}
+
+/** The full name of a record that is defined earlier in the same schema. */
+type AvroReference = `${string}.${string}`;
+
 export interface AvroField {
   readonly name: string;
   readonly type: AvroSchema;
@@ -17,7 +33,7 @@ export interface AvroField {
   readonly 'pg.type'?: string;
 }
 
-export interface AvroRecord {
+export interface AvroRecord extends ConnectProperties {
   readonly type: 'record';
   readonly name: string;
   readonly namespace?: string;
@@ -38,7 +54,9 @@ export interface AvroMap {
 /** A union is a list of schemas; `["null", X]` is how Millrace writes every nullable field. */
 export type AvroSchema =
   | AvroPrimitive
+  | AvroReference
   | AvroLogical
+  | AvroAnnotated
   | AvroRecord
   | AvroArray
   | AvroMap

@@ -33,6 +33,15 @@ export const CHANGE_EVENT_FIELDS: readonly AvroField[] = [
 /** Header names of a tombstone; the values are decimal text. */
 export const TOMBSTONE_HEADERS = { op: '__op', commitTs: '__commit_ts', lsn: '__lsn', seq: '__seq' } as const;
 
+/** Header of a record whose transaction came from elsewhere by logical replication: the name of its origin. */
+export const ORIGIN_HEADER = '__origin';
+
+/**
+ * A row that gets another primary key is a tombstone and a new row: headers with the key of the other record, as it
+ * stands in Kafka.
+ */
+export const KEY_CHANGE_HEADERS = { newKey: '__newkey', oldKey: '__oldkey' } as const;
+
 /** `<prefix>.<schema>.<table>`: where the rows of a table go. */
 export function cdcTopicName(prefix: string, schema: string, table: string): string {
   return `${prefix}.${schema}.${table}`;

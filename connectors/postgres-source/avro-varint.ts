@@ -10,7 +10,7 @@ export const LONG_BYTES_MAX = 10;
 const TWO_32 = 0x1_0000_0000;
 
 /** `high` and `low` are the halves of the two's complement; their sign as JS numbers does not matter. */
-function writeLongHalves(out: Buffer, at: number, high: number, low: number): number {
+export function writeLongHalves(out: Buffer, at: number, high: number, low: number): number {
   const sign = high >> 31;
   let zigHigh = (((high << 1) | (low >>> 31)) ^ sign) >>> 0;
   let zigLow = ((low << 1) ^ sign) >>> 0;
@@ -73,4 +73,33 @@ export function copyBytes(out: Buffer, at: number, source: Buffer, start: number
   let offset = at;
   for (let i = start; i < end; i++) out[offset++] = source[i] as number;
   return offset;
+}
+
+/** A text as Avro. */
+export function avroString(text: string): Buffer {
+  const bytes = Buffer.from(text);
+  const out = Buffer.allocUnsafe(bytes.length + LONG_BYTES_MAX);
+  return out.subarray(0, copyBytes(out, writeLong(out, 0, bytes.length), bytes, 0, bytes.length));
+}
+
+/** The string of a whole number between `head` and `tail`: exact below 2^53. */
+export function writeDecimalString(
+  out: Buffer,
+  at: number,
+  head: Buffer,
+  high: number,
+  low: number,
+  tail: Buffer,
+): number {
+  let rest = (high >>> 0) * TWO_32 + (low >>> 0);
+  let digits = 1;
+  for (let left = rest; left >= 10; left = Math.floor(left / 10)) digits++;
+  const start = writeLong(out, at, head.length + digits + tail.length);
+  const end = copyBytes(out, start, head, 0, head.length) + digits;
+  for (let i = end - 1; i >= end - digits; i--) {
+    const left = Math.floor(rest / 10);
+    out[i] = 0x30 + (rest - left * 10);
+    rest = left;
+  }
+  return copyBytes(out, end, tail, 0, tail.length);
 }

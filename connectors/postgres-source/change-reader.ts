@@ -8,23 +8,32 @@ import type { Batcher } from './batcher.ts';
 import type { ChunkPublisher } from './chunk-publisher.ts';
 import { keyText } from './chunk-window.ts';
 import { CHUNK_MESSAGE, type ChunkWindows } from './chunk-windows.ts';
-import type { DeferredKeys, NetChange } from './deferred-keys.ts';
+import type { DeferredKeys } from './deferred-keys.ts';
+import type { OnTruncate } from './envelope-options.ts';
 import type { EventCounts } from './event-counts.ts';
 import type { EventStream } from './event-stream.ts';
+import { linkedKeys, tombstoneBehind } from './key-change.ts';
+import { NetRecords } from './net-records.ts';
 import type { OutboxEvent } from './outbox-event.ts';
 import type { OutboxRouter } from './outbox-router.ts';
+import type { Lsn } from './lsn.ts';
 import { PGOUTPUT, PgoutputReader } from './pgoutput.ts';
 import type { Relation } from './relation.ts';
 import { STREAM, XLOG_HEADER_BYTES } from './replication-connection.ts';
 import type { RowEncoder } from './row-encoder.ts';
 import type { SchemaBook } from './schema-book.ts';
 import { BACKFILL_MESSAGE } from './backfill-request.ts';
+import type { TransactionCounter } from './transaction-counter.ts';
 import type { TransactionCursor } from './transaction-cursor.ts';
 import { type TransactionHead, transactionHead } from './transaction-head.ts';
+import { isTruncateTold } from './truncate-policy.ts';
 import { CELL, type Tuple } from './tuple.ts';
 import { HEADER_BYTES } from './wire-framer.ts';
 
-/** What became of a change. `t` is a TRUNCATE, which is not published. */
+/** The three LSNs in front of a message: the first is its own place. */
+const LSNS_BYTES = 24;
+
+/** What became of a change. `t` is a TRUNCATE. */
 export type ChangeOp = 'c' | 'u' | 'd' | 't';
 
 export interface ChangeReaderOptions {
@@ -35,6 +44,8 @@ export interface ChangeReaderOptions {
   readonly windows: ChunkWindows;
   readonly chunks: ChunkPublisher;
   readonly deferred: DeferredKeys;
+  readonly onTruncate: OnTruncate;
+  readonly transactions: TransactionCounter;
   /** A backfill is asked for, in the message's own words. */
   readonly onBackfill: (content: string) => void;
   readonly events: Omit<EventStream, 'tables'>;
@@ -55,7 +66,11 @@ export class ChangeReader {
   #topicless: OutboxEvent | null = null;
   /** The transaction's last changes wait for room; then its Commit is read again. */
   #isUndrained = false;
-  readonly #held = new PgoutputReader();
+  readonly #net = new NetRecords();
+  #previousLsn: Lsn | null = null;
+  /** Null of the outbox, and of a table that is filtered out. */
+  readonly #encoderOf = (oid: number): RowEncoder | null =>
+    oid === this.#options.events.outbox?.oid ? null : this.#encoder(oid);
   /** The server has accepted START_REPLICATION. */
   streaming = false;
 
@@ -121,30 +136,39 @@ export class ChangeReader {
   #pgoutput(segment: Buffer, at: number, end: number): void {
     const { cursor, acker } = this.#options;
     const message = this.#message;
+    const { change } = this.#head;
+    change.lsnHigh = segment.readInt32BE(at - LSNS_BYTES);
+    change.lsnLow = segment.readInt32BE(at - LSNS_BYTES + 4);
     switch (message.read(segment, at)) {
       case PGOUTPUT.insert:
         if (message.relationOid === this.#options.events.outbox?.oid) this.#outboxRow(segment);
-        else if (!this.#stage(segment, at, end) && cursor.next()) this.#insert(segment);
+        else if (!this.#stage(segment, at, end) && this.#isNew(segment)) this.#insert(segment);
         return;
       case PGOUTPUT.update:
-        if (!this.#stage(segment, at, end) && cursor.next()) this.#update(segment);
+        if (!this.#stage(segment, at, end) && this.#isNew(segment)) this.#update(segment);
         return;
       case PGOUTPUT.delete:
         if (this.#stage(segment, at, end)) return;
         // A row may leave the outbox at once: it was told when it came.
-        if (cursor.next() && message.relationOid !== this.#options.events.outbox?.oid) this.#delete(segment);
+        if (this.#isNew(segment) && message.relationOid !== this.#options.events.outbox?.oid)
+          this.#delete(segment);
         return;
       case PGOUTPUT.begin:
         cursor.begin(message.finalLsn);
         acker.begin();
         this.#options.windows.begin(message.xid, cursor.replays);
-        this.#head = transactionHead(message.finalLsn, message.commitTs, message.xid);
+        this.#head = transactionHead(message.finalLsn, message.commitTs, message.xid, this.#previousLsn);
+        this.#options.transactions.begin();
+        return;
+      case PGOUTPUT.origin:
+        this.#head.change.origin = { name: message.originName, lsn: message.originLsn };
         return;
       case PGOUTPUT.commit:
         this.#isUndrained = !this.#drain();
         if (this.#isUndrained) return;
         acker.commit(message.endLsn);
         this.#commit();
+        this.#previousLsn = message.endLsn;
         return;
       case PGOUTPUT.relation:
         if (message.relation !== null && !this.#owner(message.relation).knows(message.relation)) {
@@ -153,7 +177,7 @@ export class ChangeReader {
         }
         return;
       case PGOUTPUT.truncate:
-        if (cursor.next()) this.#truncate();
+        if (this.#isNew(segment)) this.#truncate();
         return;
       case PGOUTPUT.message:
         this.#logicalMessage(segment);
@@ -172,22 +196,35 @@ export class ChangeReader {
 
   /** What the transaction has made of deferrable keys. False when there was no room for all of it. */
   #drain(): boolean {
-    const { cursor, batcher, deferred, onChange } = this.#options;
+    const { cursor, batcher, deferred, transactions, onChange } = this.#options;
     while (!batcher.full) {
       const net = deferred.shift();
       if (net === null) return true;
-      if (!cursor.next()) continue;
-      batcher.add(this.#netRecord(net, cursor.seq), cursor.finalLsn, cursor.seq);
+      const isNew = cursor.next();
+      transactions.count(net.encoder, this.#head, isNew);
+      if (!isNew) continue;
+      const record = this.#net.record(net, this.#head, cursor.seq);
+      if (net.op === 'd') this.#end(net.encoder, record);
+      else batcher.add(record, cursor.finalLsn, cursor.seq);
       onChange(net.op, net.encoder);
     }
     return false;
   }
 
-  #netRecord({ op, key, encoder, message }: NetChange, seq: number): ProducerRecord {
-    if (message === null || op === 'd') return encoder.tombstone(key, this.#head, seq);
-    const held = this.#held;
-    const isInsert = held.read(message, 0) === PGOUTPUT.insert;
-    return encoder.row(op, message, held.newTuple, isInsert ? null : held.oldTuple, this.#head, seq);
+  /** Adds a deletion, and the tombstone behind it. */
+  #end(encoder: RowEncoder, record: ProducerRecord): void {
+    const { cursor, batcher } = this.#options;
+    batcher.add(record, cursor.finalLsn, cursor.seq);
+    const tombstone = tombstoneBehind(encoder, record, this.#head, cursor.seq);
+    if (tombstone !== null) batcher.add(tombstone, cursor.finalLsn, cursor.seq);
+  }
+
+  /** False for a change that is in Kafka already; the events of its transaction are counted all the same. */
+  #isNew(segment: Buffer): boolean {
+    const { cursor, transactions } = this.#options;
+    if (cursor.next()) return true;
+    transactions.recount(this.#message, segment, this.#head, this.#encoderOf);
+    return false;
   }
 
   /** The rows of a chunk belong to the transaction that marks their place. */
@@ -195,6 +232,7 @@ export class ChangeReader {
     const { cursor, batcher, windows, chunks } = this.#options;
     const { finalLsn, seq } = cursor;
     if (!cursor.commit()) return;
+    this.#options.transactions.end(this.#head, finalLsn, seq);
     const window = windows.takeMarked();
     if (window !== null) this.#newShape = chunks.publish(window, this.#head, finalLsn, seq);
     batcher.endTransaction(this.#message.endLsn, this.#message.commitTs);
@@ -251,6 +289,7 @@ export class ChangeReader {
     const { cursor, batcher, onChange } = this.#options;
     const encoder = this.#encoder(this.#message.relationOid);
     if (encoder === null) return;
+    this.#options.transactions.count(encoder, this.#head);
     const record = encoder.row('c', segment, this.#message.newTuple, null, this.#head, cursor.seq);
     batcher.add(record, cursor.finalLsn, cursor.seq);
     this.#touch(record, false);
@@ -268,45 +307,55 @@ export class ChangeReader {
     const old = oldRow === 'full' ? oldTuple : null;
     if (oldRow !== 'none') {
       const oldKey = encoder.replacedKey(segment, oldTuple, newTuple, old);
-      if (oldKey !== null) {
-        batcher.add(encoder.tombstone(oldKey, this.#head, cursor.seq), cursor.finalLsn, cursor.seq);
-        this.#touch({ key: oldKey }, false);
-        onChange('d', encoder);
-        const record = encoder.row('c', segment, newTuple, old, this.#head, cursor.seq);
-        batcher.add(record, cursor.finalLsn, cursor.seq);
-        this.#touch(record, isHoled(newTuple, old));
-        return onChange('c', encoder);
-      }
+      if (oldKey !== null) return this.#replace(encoder, segment, oldKey, old);
     }
+    this.#options.transactions.count(encoder, this.#head);
     const record = encoder.row('u', segment, newTuple, old, this.#head, cursor.seq);
     batcher.add(record, cursor.finalLsn, cursor.seq);
     this.#touch(record, isHoled(newTuple, old));
     onChange('u', encoder);
   }
 
-  #delete(segment: Buffer): void {
+  /** A row with a new primary key: one ends, another begins, and each names the other. */
+  #replace(encoder: RowEncoder, segment: Buffer, oldKey: Buffer, old: Tuple | null): void {
     const { cursor, batcher, onChange } = this.#options;
+    const { oldTuple, newTuple } = this.#message;
+    this.#options.transactions.count(encoder, this.#head);
+    const end = encoder.ended(oldKey, segment, oldTuple, this.#head, cursor.seq);
+    this.#options.transactions.count(encoder, this.#head);
+    const begin = encoder.row('c', segment, newTuple, old, this.#head, cursor.seq);
+    const { ended, begun } = linkedKeys(encoder, { ended: end, begun: begin });
+    this.#end(encoder, ended);
+    this.#touch({ key: oldKey }, false);
+    onChange('d', encoder);
+    batcher.add(begun, cursor.finalLsn, cursor.seq);
+    this.#touch(begun, isHoled(newTuple, old));
+    onChange('c', encoder);
+  }
+
+  #delete(segment: Buffer): void {
+    const { cursor, onChange } = this.#options;
     const encoder = this.#encoder(this.#message.relationOid);
     if (encoder === null) return;
+    this.#options.transactions.count(encoder, this.#head);
     const record = encoder.deletion(segment, this.#message.oldTuple, this.#head, cursor.seq);
-    batcher.add(record, cursor.finalLsn, cursor.seq);
+    this.#end(encoder, record);
     this.#touch(record, false);
     onChange('d', encoder);
   }
 
   #truncate(): void {
+    const { cursor, batcher } = this.#options;
     for (const oid of this.#message.truncated) {
       this.#options.windows.of(oid)?.spoil();
       this.#options.deferred.truncate(oid);
       if (oid === this.#options.events.outbox?.oid) continue;
       const encoder = this.#encoder(oid);
       if (encoder === null) continue;
-      const { schema, table } = encoder.schema;
-      this.#options.log.warn(
-        { table: `${schema}.${table}` },
-        'TRUNCATE is not published: the topic keeps the rows',
-      );
       this.#options.onChange('t', encoder);
+      if (!isTruncateTold(this.#options.onTruncate, encoder.schema, this.#options.log)) continue;
+      this.#options.transactions.count(encoder, this.#head);
+      batcher.add(encoder.truncation(this.#head), cursor.finalLsn, cursor.seq);
     }
   }
 

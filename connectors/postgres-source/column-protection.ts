@@ -1,5 +1,6 @@
 import { Failure } from '../../infra/process/failure.ts';
 import type { AvroField, AvroRecord, AvroSchema } from '../../schemas/avro-schema.ts';
+import { rowRecord } from '../../schemas/debezium-event.ts';
 import type { Relation } from './relation.ts';
 import { type FilterOptions, policyOf } from './source-filter.ts';
 
@@ -26,7 +27,7 @@ export interface KnownColumns {
 const nameOf = (field: ProtectedField): string => field['pg.name'] ?? field.name;
 
 export function knownColumns(valueSchema: AvroSchema): KnownColumns {
-  const { fields, 'pg.excluded': excluded = [] } = valueSchema as ProtectedRecord;
+  const { fields, 'pg.excluded': excluded = [] } = rowRecord(valueSchema) as ProtectedRecord;
   const masked = fields.filter((field) => field['pg.policy'] !== undefined).map(nameOf);
   return { all: [...fields.map(nameOf), ...excluded], protected: [...masked, ...excluded] };
 }

@@ -25,6 +25,8 @@ interface KeyChange {
   readonly rows: Row[];
   /** The row that had the key before the transaction has left it. */
   ended: boolean;
+  /** The message with that row as its old one; only for an envelope that tells of it. */
+  before: Buffer | null;
 }
 
 /** What a transaction has made of one key: a row, or with null its end. */
@@ -33,6 +35,8 @@ export interface NetChange {
   readonly key: Buffer | null;
   readonly encoder: RowEncoder;
   readonly message: Buffer | null;
+  /** A message whose old row is the one that had the key before the transaction; null where nobody asks. */
+  readonly before: Buffer | null;
 }
 
 /**
@@ -62,15 +66,17 @@ export class DeferredKeys {
     if (old !== null) {
       const key = encoder.goodKey(segment, old, null);
       if (key !== null) {
-        leave(this.#of(key, encoder, at.relationOid), encoder, signatureOf(segment, old, null));
+        const change = this.#of(key, encoder, at.relationOid);
+        const wasEnded = change.ended;
+        leave(change, encoder, signatureOf(segment, old, null));
+        if (encoder.isDebezium && change.ended && !wasEnded)
+          change.before = this.#hold(encoder, segment, start, end);
         touched.push(key);
       }
     }
     if (type === PGOUTPUT.delete) return touched;
     const key = encoder.goodKey(segment, newTuple, old);
-    const message = Buffer.from(segment.subarray(start, end));
-    this.#bytes += message.length;
-    if (this.#bytes > this.#bytesMax) throw this.#tooLarge(encoder);
+    const message = this.#hold(encoder, segment, start, end);
     const row = { signature: signatureOf(segment, newTuple, old), message, encoder };
     this.#of(key, encoder, at.relationOid).rows.push(row);
     if (key !== null) touched.push(key);
@@ -91,14 +97,21 @@ export class DeferredKeys {
   shift(): NetChange | null {
     for (const [name, change] of this.#changes) {
       this.#changes.delete(name);
-      const { key, encoder, ended } = change;
+      const { key, encoder, ended, before } = change;
       const row = change.rows.at(-1);
       if (row !== undefined)
-        return { op: ended ? 'u' : 'c', key, encoder: row.encoder, message: row.message };
-      if (ended) return { op: 'd', key, encoder, message: null };
+        return { op: ended ? 'u' : 'c', key, encoder: row.encoder, message: row.message, before };
+      if (ended) return { op: 'd', key, encoder, message: null, before };
     }
     this.#bytes = 0;
     return null;
+  }
+
+  #hold(encoder: RowEncoder, segment: Buffer, start: number, end: number): Buffer {
+    const message = Buffer.from(segment.subarray(start, end));
+    this.#bytes += message.length;
+    if (this.#bytes > this.#bytesMax) throw this.#tooLarge(encoder);
+    return message;
   }
 
   #of(key: Buffer | null, encoder: RowEncoder, relationOid: number): KeyChange {
@@ -106,7 +119,7 @@ export class DeferredKeys {
     const name = `${relationOid}/${text}`;
     let change = this.#changes.get(name);
     if (change === undefined) {
-      change = { key, encoder, rows: [], ended: false };
+      change = { key, encoder, rows: [], ended: false, before: null };
       this.#changes.set(name, change);
     }
     return change;

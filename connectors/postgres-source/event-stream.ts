@@ -1,10 +1,12 @@
 import type { PublishedTable } from './catalog.ts';
 import { Failure } from '../../infra/process/failure.ts';
 import { deadLetterTopic } from './dead-letter.ts';
+import type { DebeziumSourceOptions } from './debezium-source.ts';
 import { MessageTopic, messageTopicName } from './message-topic.ts';
 import type { EventOptions } from './outbox-options.ts';
 import { type OutboxContext, OutboxRouter } from './outbox-router.ts';
 import { unroutedTopicName } from './outbox-route.ts';
+import { transactionTopicName } from './transaction-metadata.ts';
 import { takenTopics } from './topics.ts';
 
 /** What comes from the WAL beside the rows of tables; null where it is not asked for. */
@@ -21,7 +23,7 @@ export interface EventStream {
  */
 export async function openEventStream(
   options: EventOptions,
-  context: Omit<OutboxContext, 'taken'>,
+  context: Omit<OutboxContext, 'taken'> & DebeziumSourceOptions,
   published: readonly PublishedTable[],
 ): Promise<EventStream> {
   const isOutbox = ({ schema, table }: PublishedTable): boolean =>
@@ -50,5 +52,6 @@ function eventlessTopics(prefix: string, tables: readonly PublishedTable[]): Map
     );
   taken.set(unrouted, 'events that are set aside');
   taken.set(messageTopicName(prefix), 'logical messages');
+  taken.set(transactionTopicName(prefix), 'transaction metadata');
   return taken.set(deadLetterTopic(prefix).name, 'dead letters');
 }

@@ -15,7 +15,7 @@ export interface EventTopicsContext {
   readonly partitions: number;
 }
 
-/** A topic that events go to: keys are Avro strings, every event is kept as long as the topic's retention says. */
+/** A topic that events go to: keys are Avro strings or wrap one, every event is kept as long as the topic's retention says. */
 export interface EventTopic {
   readonly topic: string;
   readonly partitions: number;
@@ -34,6 +34,7 @@ export async function openEventTopics(
   context: EventTopicsContext,
   names: readonly string[],
   valueSchema: AvroSchema,
+  keySchema: AvroSchema = 'string',
 ): Promise<EventTopic[]> {
   const { kafka, registry, ends, partitions } = context;
   const fresh = names.filter((name) => !ends.has(name));
@@ -44,7 +45,7 @@ export async function openEventTopics(
     topics.push({
       topic,
       partitions,
-      keySchemaId: await registry.register(`${topic}-key`, 'string'),
+      keySchemaId: await registry.register(`${topic}-key`, keySchema),
       valueSchemaId: await registry.register(`${topic}-value`, valueSchema),
       recordBytesMax: await recordBytesMax(kafka, topic),
     });

@@ -15,6 +15,7 @@ import { KAFKA_SECURITY_OPTIONS } from '../kafka/security-options.ts';
 import { FILTER_OPTIONS, verifyFilters } from './filter-options.ts';
 import { BATCH_BYTES_MAX } from './batcher.ts';
 import { DEFERRED_KEY_BYTES_MAX } from './deferred-keys.ts';
+import { ENVELOPE_OPTIONS, verifyEnvelope } from './envelope-options.ts';
 import { EventCounts } from './event-counts.ts';
 import { OUTBOX_OPTIONS, eventOptions } from './outbox-options.ts';
 import { SourceMetrics } from './source-metrics.ts';
@@ -49,6 +50,7 @@ const OPTIONS = {
   ...OUTBOX_OPTIONS,
   ...FILTER_OPTIONS,
   ...TYPE_OPTIONS,
+  ...ENVELOPE_OPTIONS,
   slotName: { schema: slotName.default('millrace'), help: 'replication slot, made if it is missing' },
   publicationName: { schema: requiredText.default('millrace'), help: 'publication that says what is read' },
   partitions: { schema: count.default(4), help: 'partitions of topics that are made' },
@@ -118,6 +120,7 @@ await runRole(
     verify(options) {
       kafkaSecurity(options);
       verifyFilters(options);
+      verifyEnvelope(options);
       withEvents(options);
     },
     run,

@@ -1,8 +1,11 @@
 import type { AvroRecord } from '../../schemas/avro-schema.ts';
 import { CHANGE_EVENT_FIELDS } from '../../schemas/change-event.ts';
+import { DEBEZIUM_MESSAGE } from '../../schemas/debezium-event.ts';
 import { FRAME_BYTES, writeFrame } from '../../schemas/serde/wire-format.ts';
 import type { ProducerRecord } from '../kafka/port.ts';
 import { LONG_BYTES_MAX, copyBytes, writeBytes, writeLong } from './avro-varint.ts';
+import { DebeziumMessage } from './debezium-message.ts';
+import { DebeziumSource, type DebeziumSourceOptions } from './debezium-source.ts';
 import type { EventCounts } from './event-counts.ts';
 import { type EventTopic, type EventTopicsContext, openEventTopics } from './event-topics.ts';
 import { framedText, partitionOf } from './framed-text.ts';
@@ -33,20 +36,33 @@ export class MessageTopic {
   readonly #to: EventTopic;
   readonly #filter: MessageFilter;
   readonly #counts: EventCounts;
+  /** Null of the row envelope. */
+  readonly #debezium: DebeziumMessage | null;
 
-  private constructor(to: EventTopic, filter: MessageFilter, counts: EventCounts) {
+  private constructor(
+    to: EventTopic,
+    filter: MessageFilter,
+    counts: EventCounts,
+    debezium: DebeziumMessage | null,
+  ) {
     this.#to = to;
+    this.#debezium = debezium;
     this.#filter = filter;
     this.#counts = counts;
   }
 
   /** @throws Failure `kafka.topic_drift`, `registry.*` */
   static async open(
-    context: EventTopicsContext & { readonly eventCounts: EventCounts },
+    context: EventTopicsContext & DebeziumSourceOptions & { readonly eventCounts: EventCounts },
     filter: MessageFilter,
   ): Promise<MessageTopic> {
-    const [to] = await openEventTopics(context, [messageTopicName(context.topicPrefix)], MESSAGE_SCHEMA);
-    return new MessageTopic(to as EventTopic, filter, context.eventCounts);
+    const names = [messageTopicName(context.topicPrefix)];
+    const source = DebeziumSource.of(context);
+    const { key, value } =
+      source === null ? ({ key: 'string', value: MESSAGE_SCHEMA } as const) : DEBEZIUM_MESSAGE;
+    const [to] = await openEventTopics(context, names, value, key);
+    const debezium = source === null ? null : new DebeziumMessage(source);
+    return new MessageTopic(to as EventTopic, filter, context.eventCounts, debezium);
   }
 
   takes(prefix: string): boolean {
@@ -55,14 +71,16 @@ export class MessageTopic {
 
   record(prefix: string, content: Buffer, head: TransactionHead, seq: number): ProducerRecord {
     const name = Buffer.from(prefix);
-    const key = framedText(this.#to.keySchemaId, name);
+    const { keySchemaId, valueSchemaId } = this.#to;
+    const key = this.#debezium?.key(keySchemaId, name) ?? framedText(keySchemaId, name);
     this.#counts.published(this.#to.topic);
     return {
       topic: this.#to.topic,
       partition: partitionOf(key, this.#to.partitions),
       timestamp: head.timestamp,
       key,
-      value: this.#value(name, content, head, seq),
+      value:
+        this.#debezium?.value(valueSchemaId, name, content, head) ?? this.#value(name, content, head, seq),
     };
   }
 

@@ -40,6 +40,9 @@ export class PgoutputReader {
   commitTs = 0n;
   /** Unsigned, 32 bits. From Begin. */
   xid = 0;
+  /** From Origin: where the transaction was first committed, and its place there. */
+  originName = '';
+  originLsn = 0n;
   relationOid = 0;
   /** The last Relation message. */
   relation: Relation | null = null;
@@ -96,6 +99,9 @@ export class PgoutputReader {
         this.#readMessage(buffer, at);
         break;
       case PGOUTPUT.origin:
+        this.originLsn = buffer.readBigUInt64BE(at + 1);
+        this.originName = buffer.toString('utf8', at + 9, buffer.indexOf(0, at + 9));
+        break;
       case PGOUTPUT.type:
         break;
       default:

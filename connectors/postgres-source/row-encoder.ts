@@ -1,15 +1,20 @@
-import { Failure } from '../../infra/process/failure.ts';
+import { must } from '../../infra/process/assert.ts';
 import { FRAME_BYTES } from '../../schemas/serde/wire-format.ts';
 import { partitionFor } from '../kafka/partitioner.ts';
-import type { ProducerRecord } from '../kafka/port.ts';
+import type { Header, ProducerRecord } from '../kafka/port.ts';
 import { RecordBytes } from '../kafka/record-bytes.ts';
-import { LONG_BYTES_MAX, copyBytes, writeLong } from './avro-varint.ts';
+import { LONG_BYTES_MAX, avroString, copyBytes } from './avro-varint.ts';
 import { encodedBytesMax } from './column-codec.ts';
 import { type BadRows, isRowsOwn } from './bad-rows.ts';
-import { KEY_SPECIAL, ROW_TOO_LARGE, badRowReason } from './bad-row-reason.ts';
+import { badRowReason } from './bad-row-reason.ts';
 import type { BadRow } from './dead-letter.ts';
+import type { DebeziumEnvelope } from './debezium-envelope.ts';
+import { headerBytes, recordHeaders, withOrigin } from './record-headers.ts';
+import { extraBytesMax, frameAt, textBytes } from './row-bytes.ts';
+import { writeRowEnvelope } from './row-envelope.ts';
+import { keySpecial, rowShape, rowTooLarge } from './row-failure.ts';
 import { Slab } from './slab.ts';
-import type { ColumnTreatment, TableColumn, TableSchema } from './table-schema.ts';
+import type { TableColumn, TableSchema } from './table-schema.ts';
 import { type TransactionHead, tombstoneHeaders } from './transaction-head.ts';
 import { CELL, type Tuple } from './tuple.ts';
 
@@ -26,11 +31,16 @@ export interface EncoderTarget {
   readonly recordBytesMax: number;
 }
 
-const SPECIAL_HEADER = 'pg.special';
 /** `__op`, the transaction's head, `__seq`, `__xid` and the array's two counts. */
 const ENVELOPE_BYTES_MAX = 2 + 20 + 4 * LONG_BYTES_MAX;
 /** What batch and record take beside key, value and `pg.special`, at most. */
 const RECORD_OVERHEAD_BYTES_MAX = 128;
+/** A row as it was, in the bytes that have it. */
+export interface RowImage {
+  readonly source: Buffer;
+  readonly row: Tuple | null;
+}
+
 /** A table without a key has one order only on one partition. */
 const KEYLESS_PARTITION = 0;
 
@@ -40,6 +50,8 @@ export class RowEncoder {
   readonly target: EncoderTarget;
   readonly #slab: Slab;
   readonly #badRows: BadRows | null;
+  /** Null writes the row envelope. */
+  readonly #debezium: DebeziumEnvelope | null;
   /** Field names as Avro strings, for `__unchanged`. */
   readonly #names: readonly Buffer[];
   readonly #fixedBytesMax: number;
@@ -47,25 +59,44 @@ export class RowEncoder {
   readonly #unchanged: number[] = [];
   readonly #record = new RecordBytes();
   #special: Record<string, string> | null = null;
+  /** Stands before the names in `pg.special`. */
+  #side: '' | 'before.' = '';
 
   /** Without `badRows` a bad row's error is thrown as it is. */
-  constructor(schema: TableSchema, target: EncoderTarget, slab = new Slab(), badRows: BadRows | null = null) {
+  constructor(
+    schema: TableSchema,
+    target: EncoderTarget,
+    slab = new Slab(),
+    badRows: BadRows | null = null,
+    debezium: DebeziumEnvelope | null = null,
+  ) {
     this.schema = schema;
     this.target = target;
     this.#slab = slab;
     this.#badRows = badRows;
+    this.#debezium = debezium;
     this.#names = schema.columns.map((column) => avroString(column.field));
     const names = this.#names.reduce((sum, name) => sum + name.length, 0);
     this.#growth = Math.max(1, ...schema.columns.map(({ codec }) => codec.growth ?? 1));
     const masks = schema.columns.reduce((sum, { treatment }) => sum + extraBytesMax(treatment), 0);
+    const row = names + masks + schema.columns.length * encodedBytesMax(1);
     this.#fixedBytesMax =
-      FRAME_BYTES + ENVELOPE_BYTES_MAX + names + masks + schema.columns.length * encodedBytesMax(1);
+      FRAME_BYTES + ENVELOPE_BYTES_MAX + (debezium === null ? row : debezium.bytesMax + 2 * row);
+  }
+
+  get isDebezium(): boolean {
+    return this.#debezium !== null;
+  }
+
+  /** A deletion that {@link ended} makes is followed by a tombstone. */
+  get hasTombstones(): boolean {
+    return this.#debezium?.tombstones === true;
   }
 
   /**
    * A row that exists. `old` is the whole row before, where Postgres sent it: unchanged out-of-line values come from
-   * there. The record is good until the next row: `RecordList` copies it. A row that cannot be encoded or is too large
-   * gives its dead letter instead, where the policy allows that.
+   * there. `before` is told in place of `old` where they are two. The record is good until the next row: `RecordList`
+   * copies it. A row that cannot be encoded or is too large gives its dead letter instead, where the policy allows that.
    * @throws Failure `source.row_shape`, and for a bad row `source.key_special`, `source.value_invalid`,
    * `source.row_too_large`
    */
@@ -76,9 +107,10 @@ export class RowEncoder {
     old: Tuple | null,
     head: TransactionHead,
     seq: number,
+    before: RowImage | null = null,
   ): ProducerRecord {
     try {
-      return this.#encode(op, source, row, old, head, seq);
+      return this.#encode(op, source, row, old, head, seq, before);
     } catch (error) {
       return this.#setAside(error, { op, source, row, head, seq }, old);
     }
@@ -91,6 +123,7 @@ export class RowEncoder {
     old: Tuple | null,
     head: TransactionHead,
     seq: number,
+    before: RowImage | null,
   ): RecordBytes {
     const record = this.#record;
     record.topic = this.target.topic;
@@ -98,25 +131,49 @@ export class RowEncoder {
     this.#key(source, row, old);
     const { keySource, keyStart, keyLength } = record;
     record.partition = keyLength < 0 ? KEYLESS_PARTITION : this.#place(keySource, keyStart, keyLength);
-    this.#value(op, source, row, old, head, seq);
+    this.#value(op, source, row, old, head, seq, before);
     record.clearHeaders();
-    let headerBytes = 0;
-    if (this.#special !== null) {
-      const special = Buffer.from(JSON.stringify(this.#special));
-      headerBytes = SPECIAL_HEADER.length + special.length;
-      record.headers = [{ key: SPECIAL_HEADER, value: special }];
+    let headersBytes = 0;
+    if (this.#special !== null || this.#unchanged.length > 0 || head.change.origin !== null) {
+      record.headers = this.#headers(head);
+      headersBytes = headerBytes(record.headers);
     }
-    this.#checkSize(Math.max(0, keyLength) + record.valueLength + headerBytes);
+    this.#checkSize(Math.max(0, keyLength) + record.valueLength + headersBytes);
     return record;
+  }
+
+  /** What is to be said of the value beside it; of most there is nothing. */
+  #headers(head: TransactionHead): readonly Header[] {
+    // In the row envelope the value itself names them.
+    const places = this.#debezium === null ? [] : this.#unchanged;
+    const unchanged = places.map((i) => (this.schema.columns[i] as TableColumn).field);
+    return withOrigin(recordHeaders(this.#special, unchanged), head);
   }
 
   /** The end of a row, of which `old` has the key at least. Its key is good, or it is a bad row as in {@link row}. */
   deletion(source: Buffer, old: Tuple, head: TransactionHead, seq: number): ProducerRecord {
     try {
-      return this.tombstone(this.key(source, old, null), head, seq);
+      return this.ended(this.key(source, old, null), source, old, head, seq);
     } catch (error) {
       return this.#setAside(error, { op: 'd', source, row: old, head, seq }, null);
     }
+  }
+
+  /** The end of the row with a good key; `old` is the row as far as it is known, or at least its key. */
+  ended(
+    key: Buffer | null,
+    source: Buffer,
+    old: Tuple | null,
+    head: TransactionHead,
+    seq: number,
+  ): ProducerRecord {
+    if (this.#debezium === null) return this.tombstone(key, head, seq);
+    return this.#end('d', key, { source, row: old }, head);
+  }
+
+  /** All rows of the table are gone. Only of the debezium envelope. */
+  truncation(head: TransactionHead): ProducerRecord {
+    return this.#end('t', null, null, head);
   }
 
   /**
@@ -138,7 +195,7 @@ export class RowEncoder {
       timestamp: head.timestamp,
       key,
       value: null,
-      headers: tombstoneHeaders(head, seq),
+      headers: withOrigin(tombstoneHeaders(head, seq), head),
     };
   }
 
@@ -191,10 +248,8 @@ export class RowEncoder {
 
   #checkSize(contentBytes: number): void {
     const bytes = contentBytes + RECORD_OVERHEAD_BYTES_MAX;
-    if (bytes <= this.target.recordBytesMax) return;
     const { topic, recordBytesMax } = this.target;
-    const message = `a record of ${bytes} bytes is larger than the ${recordBytesMax} that topic ${topic} takes`;
-    throw new Failure(ROW_TOO_LARGE, 'stop', message);
+    if (bytes > recordBytesMax) throw rowTooLarge(bytes, recordBytesMax, topic);
   }
 
   #partition(key: Buffer | null): number {
@@ -212,14 +267,20 @@ export class RowEncoder {
     old: Tuple | null,
     head: TransactionHead,
     seq: number,
+    before: RowImage | null,
   ): void {
+    const debezium = this.#debezium;
     const slab = this.#slab;
-    slab.reserve(this.#bytesMax(row) + (old === null ? 0 : textBytes(old) * this.#growth));
+    const oldBytes = old === null ? 0 : textBytes(old) * this.#growth;
+    // The values of `old` may stand in both images.
+    const imageBytes = debezium === null ? 0 : oldBytes + textBytes(before?.row ?? null) * this.#growth;
+    slab.reserve(this.#bytesMax(row) + oldBytes + imageBytes);
     this.#unchanged.length = 0;
     this.#special = null;
     const out = slab.buffer;
     const start = slab.at;
     let at = frameAt(out, start, this.target.valueSchemaId);
+    if (debezium !== null) at = this.#before(at, op, before, source, old);
     const { columns } = this.schema;
     for (let i = 0; i < columns.length; i++) {
       const column = columns[i] as TableColumn;
@@ -228,25 +289,65 @@ export class RowEncoder {
         ? this.#keyColumn(out, at, source, row, old, i)
         : this.#nullableColumn(out, at, source, row, old, i);
     }
-    at = this.#envelope(out, at, op, head, seq);
+    at =
+      debezium === null
+        ? writeRowEnvelope(out, at, op, head, seq, this.#unchanged, this.#names)
+        : debezium.write(out, at, op, head);
     slab.at = at;
     this.#record.setValue(out, start, at - start);
   }
 
-  #envelope(out: Buffer, start: number, op: ValueOp, head: TransactionHead, seq: number): number {
-    out[start] = 2;
-    out[start + 1] = op.charCodeAt(0);
-    let at = copyBytes(out, start + 2, head.bytes, 0, head.bytes.length);
-    at = writeLong(out, writeLong(out, at, seq), head.xid);
-    if (this.#unchanged.length > 0) {
-      at = writeLong(out, at, this.#unchanged.length);
-      for (const i of this.#unchanged) {
-        const name = this.#names[i] as Buffer;
-        at = copyBytes(out, at, name, 0, name.length);
+  /** An event that tells of no row after: the end of a row, or of all. */
+  #end(op: 'd' | 't', key: Buffer | null, image: RowImage | null, head: TransactionHead): ProducerRecord {
+    const slab = this.#slab;
+    this.#unchanged.length = 0;
+    this.#special = null;
+    slab.reserve(this.#fixedBytesMax + textBytes(image?.row ?? null) * this.#growth);
+    const out = slab.buffer;
+    const start = slab.at;
+    let at = this.#image(out, frameAt(out, start, this.target.valueSchemaId), image);
+    out[at++] = 0;
+    at = must(this.#debezium, 'the debezium envelope').write(out, at, op, head);
+    slab.at = at;
+    const value = out.subarray(start, at);
+    const headers = this.#headers(head);
+    this.#checkSize((key?.length ?? 0) + value.length + headerBytes(headers));
+    const place = { topic: this.target.topic, partition: this.#partition(key), timestamp: head.timestamp };
+    return { ...place, key, value, headers };
+  }
+
+  /** `before` of an event that has an `after`, and the begin of that. */
+  #before(at: number, op: ValueOp, image: RowImage | null, source: Buffer, old: Tuple | null): number {
+    const { buffer } = this.#slab;
+    const row = op === 'u' ? old : null;
+    const end = this.#image(buffer, at, image ?? (row === null ? null : { source, row }));
+    buffer[end] = 2;
+    return end + 1;
+  }
+
+  /** A row before that cannot be encoded is left out: what is told is what became of it. */
+  #image(out: Buffer, start: number, image: RowImage | null): number {
+    const row = image?.row ?? null;
+    out[start] = 0;
+    if (image === null || row === null) return start + 1;
+    this.#checkShape(row);
+    this.#side = 'before.';
+    try {
+      let at = start + 1;
+      for (const [i, { treatment, inKey }] of this.schema.columns.entries()) {
+        if (treatment === 'exclude') continue;
+        at = inKey
+          ? this.#keyColumn(out, at, image.source, row, null, i)
+          : this.#nullableColumn(out, at, image.source, row, null, i);
       }
+      out[start] = 2;
+      return at;
+    } catch (error) {
+      if (!isRowsOwn(error)) throw error;
+      return start + 1;
+    } finally {
+      this.#side = '';
     }
-    out[at] = 0;
-    return at + 1;
   }
 
   #nullableColumn(out: Buffer, at: number, source: Buffer, row: Tuple, old: Tuple | null, i: number): number {
@@ -261,7 +362,11 @@ export class RowEncoder {
       const end = column.codec.write(out, at + 1, source, from.starts[i] as number, from.ends[i] as number);
       if (end >= 0) return end;
       this.#special ??= {};
-      this.#special[column.field] = source.toString('utf8', from.starts[i], from.ends[i]);
+      this.#special[this.#side + column.field] = source.toString('utf8', from.starts[i], from.ends[i]);
+    }
+    if (this.#debezium !== null && from.kinds[i] === CELL.unchanged) {
+      const unavailable = this.#debezium.unavailable[i] ?? null;
+      if (unavailable !== null) return copyBytes(out, at, unavailable, 0, unavailable.length);
     }
     out[at] = 0;
     return at + 1;
@@ -274,44 +379,10 @@ export class RowEncoder {
       const end = column.codec.write(out, at, source, from.starts[i] as number, from.ends[i] as number);
       if (end >= 0) return end;
     }
-    throw this.#badKey(column.field, from.kinds[i]);
-  }
-
-  #badKey(field: string, kind: number | undefined): Failure {
-    const what = kind === CELL.text ? 'a value that its Avro type does not have' : 'no value';
-    const table = `${this.schema.schema}.${this.schema.table}`;
-    return new Failure(KEY_SPECIAL, 'stop', `key column ${field} of ${table} has ${what}`, {
-      fix: 'change the row in the source, or key the table by columns without infinity, NaN or out-of-line values',
-    });
+    throw keySpecial(this.schema, column.field, from.kinds[i]);
   }
 
   #checkShape(row: Tuple): void {
-    if (row.count === this.schema.columns.length) return;
-    const table = `${this.schema.schema}.${this.schema.table}`;
-    const message = `a row of ${table} has ${row.count} columns, its relation ${this.schema.columns.length}`;
-    throw new Failure('source.row_shape', 'retry', message);
+    if (row.count !== this.schema.columns.length) throw rowShape(this.schema, row.count);
   }
-}
-
-/** The frame of schemas/serde/wire-format.ts, in place. */
-function frameAt(out: Buffer, at: number, schemaId: number): number {
-  out[at] = 0;
-  return out.writeInt32BE(schemaId, at + 1);
-}
-
-function extraBytesMax(treatment: ColumnTreatment): number {
-  return treatment === null || treatment === 'exclude' ? 0 : treatment.extraBytesMax;
-}
-
-function textBytes(row: Tuple): number {
-  let bytes = 0;
-  for (let i = 0; i < row.count; i++)
-    if (row.kinds[i] === CELL.text) bytes += (row.ends[i] as number) - (row.starts[i] as number);
-  return bytes;
-}
-
-function avroString(text: string): Buffer {
-  const bytes = Buffer.from(text);
-  const out = Buffer.allocUnsafe(bytes.length + LONG_BYTES_MAX);
-  return out.subarray(0, copyBytes(out, writeLong(out, 0, bytes.length), bytes, 0, bytes.length));
 }

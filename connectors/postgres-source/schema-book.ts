@@ -6,7 +6,11 @@ import type { Catalog, PublishedTable } from './catalog.ts';
 import { columnMask } from './column-mask.ts';
 import { type KnownColumns, knownColumns, refuseUnprotected } from './column-protection.ts';
 import { deadLetterTopic } from './dead-letter.ts';
+import { DebeziumEnvelope } from './debezium-envelope.ts';
+import { debeziumTable } from './debezium-schema.ts';
+import { DebeziumSource } from './debezium-source.ts';
 import type { EndOffsets } from './end-offsets.ts';
+import type { EnvelopeOptions } from './envelope-options.ts';
 import { type Relation, relationFingerprint } from './relation.ts';
 import { RowEncoder } from './row-encoder.ts';
 import { Slab } from './slab.ts';
@@ -23,7 +27,8 @@ import { type ColumnTreatment, type RelationDetails, type TableSchema, tableSche
 import { tableTopic, tableTopicName } from './topics.ts';
 import type { TypePolicy } from './type-policy.ts';
 
-export interface SchemaBookOptions extends FilterOptions, TypePolicy, Omit<BadRowsOptions, 'onDeadLetter'> {
+export interface SchemaBookOptions
+  extends FilterOptions, TypePolicy, EnvelopeOptions, Omit<BadRowsOptions, 'onDeadLetter'> {
   readonly catalog: Catalog;
   readonly registry: SchemaRegistry;
   readonly kafka: Kafka;
@@ -31,6 +36,8 @@ export interface SchemaBookOptions extends FilterOptions, TypePolicy, Omit<BadRo
   /** Of topics that are made here. */
   readonly partitions: number;
   readonly metrics: SourceMetrics;
+  /** Name of the source database. */
+  readonly database: string;
 }
 
 /** As large a batch as the producer makes; its records are never larger. */
@@ -48,10 +55,13 @@ export class SchemaBook {
   readonly #entries = new Map<number, Entry>();
   readonly #slab = new Slab();
   readonly #badRows: BadRows;
+  /** Null of the row envelope. */
+  readonly #debezium: DebeziumSource | null;
   #last: { readonly oid: number; readonly encoder: RowEncoder | null } | null = null;
 
   constructor(options: SchemaBookOptions) {
     this.#options = options;
+    this.#debezium = DebeziumSource.of(options);
     this.#badRows = new BadRows({
       ...options,
       onDeadLetter: (schema, table) => options.metrics.deadLetter(schema, table),
@@ -125,7 +135,12 @@ export class SchemaBook {
     const { catalog, registry, topicPrefix, log } = this.#options;
     const details = await catalog.details(relation);
     const table = this.#table(relation, details);
-    const spec = tableTopic(topicPrefix, table, this.#options.partitions);
+    const spec = tableTopic(
+      topicPrefix,
+      table,
+      this.#options.partitions,
+      this.#options.onTruncate === 'publish',
+    );
     if (hasColumnPatterns(this.#options)) {
       const known = await this.#known(spec.name);
       if (known !== null) refuseUnprotected(this.#options, known, relation);
@@ -143,11 +158,19 @@ export class SchemaBook {
     log.info({ table: name, topic: spec.name, keySchemaId, valueSchemaId }, 'table shape registered');
     const ids = { keySchemaId, valueSchemaId };
     const target = { topic: spec.name, partitions: spec.partitions, ...ids, recordBytesMax };
-    return new RowEncoder(table, target, this.#slab, this.#badRows);
+    return new RowEncoder(table, target, this.#slab, this.#badRows, this.#envelopeOf(table));
   }
 
   #table(relation: Relation, details: RelationDetails): TableSchema {
-    return tableSchema(relation, details, (column) => this.#treatment(relation, column), this.#options);
+    const treatmentOf = (column: string): ColumnTreatment => this.#treatment(relation, column);
+    const table = tableSchema(relation, details, treatmentOf, this.#options);
+    if (this.#debezium === null) return table;
+    return debeziumTable(table, tableTopicName(this.#options.topicPrefix, table));
+  }
+
+  #envelopeOf(table: TableSchema): DebeziumEnvelope | null {
+    if (this.#debezium === null) return null;
+    return new DebeziumEnvelope(table, this.#debezium, this.#options.tombstonesOnDelete);
   }
 
   #treatment(relation: Relation, column: string): ColumnTreatment {

@@ -26,7 +26,9 @@ import { watchSlot } from './slot-watch.ts';
 import { readSnapshot } from './snapshot.ts';
 import { type SourceContext, type SourceOptions, sourceNames } from './source-context.ts';
 import { bookkeepingTopics, refuseCollisions } from './topics.ts';
+import { TransactionCounter } from './transaction-counter.ts';
 import { TransactionCursor } from './transaction-cursor.ts';
+import { TransactionMetadata } from './transaction-metadata.ts';
 import { WireConnection } from './wire-connection.ts';
 import { WorkingOrder } from './working-order.ts';
 
@@ -47,6 +49,7 @@ interface Session {
   readonly tables: readonly PublishedTable[];
   readonly book: SchemaBook;
   readonly events: EventStream;
+  readonly transactions: TransactionMetadata | null;
   readonly publisher: Publisher;
   readonly copies: CopyBook;
   /** The slot is made in this session. */
@@ -87,8 +90,9 @@ export async function runSession(
 
   const ends = new EndOffsets();
   const published = await catalog.publishedTables(options.publicationName);
-  const reach = { ...context, ...options, catalog, kafka, ends };
+  const reach = { ...context, ...options, catalog, kafka, ends, database: server.database };
   const events = await openEventStream(options, reach, published);
+  const transactions = options.transactionMetadata ? await TransactionMetadata.open(reach) : null;
   const book = new SchemaBook(reach);
   const tables = await book.select(published, events.tables);
   refuseCollisions(options.topicPrefix, tables);
@@ -126,6 +130,7 @@ export async function runSession(
     tables,
     book,
     events,
+    transactions,
     publisher,
   };
   const session = { ...parts, copies, fresh, order };
@@ -328,6 +333,8 @@ function readerOf(
     windows,
     chunks: new ChunkPublisher({ book, batcher, copies, onRow }),
     deferred: new DeferredKeys(options.deferredKeyBytesMax),
+    onTruncate: options.onTruncate,
+    transactions: new TransactionCounter({ ...options, metadata: session.transactions, cursor, batcher }),
     events,
     eventCounts: context.eventCounts,
     onBackfill: (content) => {

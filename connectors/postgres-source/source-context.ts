@@ -3,6 +3,7 @@ import type { Log } from '../../infra/process/log.ts';
 import { progressTopicName } from '../../schemas/change-event.ts';
 import type { SchemaRegistry } from '../../schemas/serde/schema-registry.ts';
 import type { Kafka } from '../kafka/port.ts';
+import type { EnvelopeOptions } from './envelope-options.ts';
 import type { EventCounts } from './event-counts.ts';
 import type { EventOptions } from './outbox-options.ts';
 import type { OnBadRow } from './bad-rows.ts';
@@ -11,7 +12,7 @@ import type { SourceMetrics } from './source-metrics.ts';
 import { positionTopicName } from './topics.ts';
 import type { TypePolicy } from './type-policy.ts';
 
-export interface SourceOptions extends EventOptions, FilterOptions, TypePolicy {
+export interface SourceOptions extends EventOptions, FilterOptions, TypePolicy, EnvelopeOptions {
   readonly databaseUrl: string;
   readonly topicPrefix: string;
   /** `schema.table`; makes the publication when it is missing. Empty: the publication says what is read. */

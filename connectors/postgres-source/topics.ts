@@ -24,9 +24,14 @@ export function bookkeepingTopics(prefix: string): TopicSpec[] {
   }));
 }
 
-/** Rows without a key cannot be compacted: Kafka refuses them there. */
-export function tableTopic(prefix: string, table: TableSchema, partitions: number): TopicSpec {
-  const config = table.keySchema === null ? STREAM_CONFIG : TABLE_CONFIG;
+/** Rows without a key cannot be compacted, nor can a topic whose truncates are told: Kafka refuses them there. */
+export function tableTopic(
+  prefix: string,
+  table: TableSchema,
+  partitions: number,
+  tellsTruncates: boolean,
+): TopicSpec {
+  const config = table.keySchema === null || tellsTruncates ? STREAM_CONFIG : TABLE_CONFIG;
   return { name: tableTopicName(prefix, table), partitions, config };
 }
 

@@ -3,11 +3,31 @@ import type { Header } from '../kafka/port.ts';
 import { writeBigLong } from './avro-varint.ts';
 import type { Lsn } from './lsn.ts';
 
+/** Of the change that is being encoded; written anew for each, so that a row costs no object. */
+export interface ChangePlace {
+  /** Its own LSN, in two halves of 32 bits. */
+  lsnHigh: number;
+  lsnLow: number;
+  /** Its place among the events of the transaction, from 1; 0 where nobody counts them. */
+  totalOrder: number;
+  /** Its place among those of its table. */
+  tableOrder: number;
+  /** Where its transaction was first committed, when it was replicated from elsewhere. */
+  origin: { readonly name: string; readonly lsn: Lsn } | null;
+}
+
 /** What all events of one source transaction share, encoded once for all of them. */
 export interface TransactionHead {
   /** `__commit_ts` and `__lsn` as Avro. */
   readonly bytes: Buffer;
   readonly xid: number;
+  /** LSN of the commit record. */
+  readonly lsn: Lsn;
+  /** Microseconds since 1970-01-01 UTC. */
+  readonly commitTs: bigint;
+  /** Where the transaction before it ended; null when none was read. */
+  readonly previousLsn: Lsn | null;
+  readonly change: ChangePlace;
   /** Commit time in milliseconds: the timestamp of the Kafka records. */
   readonly timestamp: number;
   /** `__commit_ts` and `__lsn` as headers. */
@@ -16,7 +36,12 @@ export interface TransactionHead {
 }
 
 /** `commitTs` in microseconds since 1970-01-01 UTC. */
-export function transactionHead(lsn: Lsn, commitTs: bigint, xid: number): TransactionHead {
+export function transactionHead(
+  lsn: Lsn,
+  commitTs: bigint,
+  xid: number,
+  previousLsn: Lsn | null = null,
+): TransactionHead {
   const bytes = Buffer.allocUnsafe(20);
   const end = writeBigLong(bytes, writeBigLong(bytes, 0, commitTs), lsn);
   const identity = [
@@ -26,6 +51,16 @@ export function transactionHead(lsn: Lsn, commitTs: bigint, xid: number): Transa
   return {
     bytes: bytes.subarray(0, end),
     xid,
+    lsn,
+    commitTs,
+    previousLsn,
+    change: {
+      lsnHigh: Number(lsn >> 32n) | 0,
+      lsnLow: Number(lsn & 0xffffffffn) | 0,
+      totalOrder: 0,
+      tableOrder: 0,
+      origin: null,
+    },
     timestamp: Number(commitTs / 1000n),
     identityHeaders: identity,
     tombstoneHeaders: [{ key: TOMBSTONE_HEADERS.op, value: Buffer.from('d') }, ...identity],

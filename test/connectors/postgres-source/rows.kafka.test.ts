@@ -29,9 +29,15 @@ test('S6 S12 a new primary key ends one row and begins another; a table without 
   await sql("INSERT INTO t VALUES (1, 'a')");
   await sql('UPDATE t SET id = 2');
   await sql("INSERT INTO log VALUES ('line')");
-  const events = told(await tables.settled('t'));
+  const all = await tables.settled('t');
+  const changed = all.slice(1);
+  const events = told(all);
   expect(events[0]).toBe('c 1 a');
   expect(events.slice(1).toSorted()).toEqual(['c 2 a', 'd 1 -']);
+  const headers = (op: string) => changed.find((event) => event.op === op)?.record.headers ?? [];
+  const linked = (op: string, name: string) => headers(op).find(({ key }) => key === name)?.value;
+  const keyOf = (op: string) => changed.find((event) => event.op === op)?.record.key;
+  expect([linked('d', '__newkey'), linked('c', '__oldkey')]).toEqual([keyOf('c'), keyOf('d')]);
   expect(told(await tables.settled('log'))).toEqual(['c - line']);
   expect(tables.source().log()).toContain('table.no_identity');
 });

@@ -26,16 +26,20 @@ export async function acknowledged(database: SourceDatabase): Promise<void> {
   );
 }
 
-/** Makes `tables` of schema public by `ddl`, and streams them. */
-export async function streamTables(ddl: string, tables: readonly string[]): Promise<StreamedTables> {
+/** Makes `tables` of schema public by `ddl`, and streams them; every source gets `flags`. */
+export async function streamTables(
+  ddl: string,
+  tables: readonly string[],
+  flags: Readonly<Record<string, string>> = {},
+): Promise<StreamedTables> {
   const made = await createSourceDatabase();
   await made.sql(ddl);
   const database = { ...made, url: await made.grantSource(tables.map((table) => `public.${table}`)) };
   const view = await KafkaView.open();
   const sources: SourceProcess[] = [];
   const topicOf = (table: string): string => `${database.name}.public.${table}`;
-  const start = async (flags = {}): Promise<SourceProcess> => {
-    const source = startSource(database, flags);
+  const start = async (more = {}): Promise<SourceProcess> => {
+    const source = startSource(database, { ...flags, ...more });
     sources.push(source);
     await source.logged(STREAMING);
     return source;
