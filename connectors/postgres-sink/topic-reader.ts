@@ -1,6 +1,7 @@
 import { Failure } from '../../infra/process/failure.ts';
 import { must } from '../../infra/process/assert.ts';
 import type { AvroSchema } from '../../schemas/avro-schema.ts';
+import { isDebeziumEnvelope } from '../../schemas/debezium-event.ts';
 import { AvroSerde } from '../../schemas/serde/avro-serde.ts';
 import type { SchemaRegistry } from '../../schemas/serde/schema-registry.ts';
 import { bodyOf, schemaIdOf } from '../../schemas/serde/wire-format.ts';
@@ -45,12 +46,13 @@ export class TopicReader {
     const key = await this.#registry.latest(`${this.topic}-key`);
     if (key === null) return;
     const value = await this.#registry.latest(`${this.topic}-value`);
+    if (value !== null) refuseDebezium(this.topic, value.schema);
     this.#table = describeTable(this.#name, key.schema, value?.schema ?? null, this.#table);
   }
 
   /**
    * Loads the schemas that the records need, as far as they are new, and lets the table's description follow.
-   * @throws Failure `sink.poison`, `sink.no_key`, and what describeTable throws (stop)
+   * @throws Failure `sink.poison`, `sink.no_key`, `sink.envelope`, and what describeTable throws (stop)
    */
   async prepare(records: readonly ConsumerRecord[]): Promise<void> {
     for (const record of records) {
@@ -103,12 +105,26 @@ export class TopicReader {
     const writer = known.get(id);
     if (writer !== undefined) return writer;
     const schema = await this.#registry.schemaById(id);
+    refuseDebezium(this.topic, schema);
     const serde = AvroSerde.reader<unknown>(this.#registry, schema);
     await serde.load(id);
     const loaded = { serde, schema, isRecord: typeof schema === 'object' && 'fields' in schema };
     known.set(id, loaded);
     return loaded;
   }
+}
+
+/** Its columns would be before, after, source and op. */
+function refuseDebezium(topic: string, schema: AvroSchema): void {
+  if (!isDebeziumEnvelope(schema)) return;
+  throw new Failure(
+    'sink.envelope',
+    'stop',
+    `topic ${topic} has Debezium's envelope, and the sink reads rows`,
+    {
+      fix: "let the source write --envelope row under another topic prefix, or take Debezium's JDBC sink",
+    },
+  );
 }
 
 function keyOf(record: ConsumerRecord): Buffer {
