@@ -3,39 +3,44 @@ import { Failure } from '../../infra/process/failure.ts';
 import { deadLetterTopic } from './dead-letter.ts';
 import type { DebeziumSourceOptions } from './debezium-source.ts';
 import { MessageTopic, messageTopicName } from './message-topic.ts';
+import type { EnvelopeOptions } from './envelope-options.ts';
 import type { EventOptions } from './outbox-options.ts';
 import { type OutboxContext, OutboxRouter } from './outbox-router.ts';
 import { unroutedTopicName } from './outbox-route.ts';
-import { transactionTopicName } from './transaction-metadata.ts';
+import { TransactionMetadata, transactionTopicName } from './transaction-metadata.ts';
 import { takenTopics } from './topics.ts';
 
 /** What comes from the WAL beside the rows of tables; null where it is not asked for. */
 export interface EventStream {
   readonly outbox: OutboxRouter | null;
   readonly messages: MessageTopic | null;
+  readonly transactions: TransactionMetadata | null;
   /** Tables that are published as such: all but the outbox, whose rows before the first start are no events either. */
   readonly tables: readonly PublishedTable[];
 }
 
 /**
- * Makes the topics of outbox events and logical messages ready.
+ * Makes the topics of outbox events, logical messages and transaction metadata ready.
  * @throws Failure `config.invalid`, `source.topic_collision`, `source.outbox_columns`, `kafka.*`, `registry.*`
  */
 export async function openEventStream(
   options: EventOptions,
-  context: Omit<OutboxContext, 'taken'> & DebeziumSourceOptions,
+  context: Omit<OutboxContext, 'taken'> &
+    DebeziumSourceOptions &
+    Pick<EnvelopeOptions, 'transactionMetadata'>,
   published: readonly PublishedTable[],
 ): Promise<EventStream> {
   const isOutbox = ({ schema, table }: PublishedTable): boolean =>
     `${schema}.${table}` === options.outbox?.table;
   const tables = published.filter((table) => !isOutbox(table));
   const messages = options.messages === null ? null : await MessageTopic.open(context, options.messages);
-  if (options.outbox === null) return { outbox: null, messages, tables };
+  const transactions = context.transactionMetadata ? await TransactionMetadata.open(context) : null;
+  if (options.outbox === null) return { outbox: null, messages, transactions, tables };
   const taken = eventlessTopics(context.topicPrefix, tables);
   const outbox = new OutboxRouter(options.outbox, { ...context, taken });
   const table = published.find(isOutbox);
   await outbox.open(table === undefined ? null : await context.catalog.relation(table));
-  return { outbox, messages, tables };
+  return { outbox, messages, transactions, tables };
 }
 
 /** Topics that no aggregate type may have, with their owners. */

@@ -28,7 +28,6 @@ import { type SourceContext, type SourceOptions, sourceNames } from './source-co
 import { bookkeepingTopics, refuseCollisions } from './topics.ts';
 import { TransactionCounter } from './transaction-counter.ts';
 import { TransactionCursor } from './transaction-cursor.ts';
-import { TransactionMetadata } from './transaction-metadata.ts';
 import { WireConnection } from './wire-connection.ts';
 import { WorkingOrder } from './working-order.ts';
 
@@ -49,7 +48,6 @@ interface Session {
   readonly tables: readonly PublishedTable[];
   readonly book: SchemaBook;
   readonly events: EventStream;
-  readonly transactions: TransactionMetadata | null;
   readonly publisher: Publisher;
   readonly copies: CopyBook;
   /** The slot is made in this session. */
@@ -92,7 +90,6 @@ export async function runSession(
   const published = await catalog.publishedTables(options.publicationName);
   const reach = { ...context, ...options, catalog, kafka, ends, database: server.database };
   const events = await openEventStream(options, reach, published);
-  const transactions = options.transactionMetadata ? await TransactionMetadata.open(reach) : null;
   const book = new SchemaBook(reach);
   const tables = await book.select(published, events.tables);
   refuseCollisions(options.topicPrefix, tables);
@@ -130,7 +127,6 @@ export async function runSession(
     tables,
     book,
     events,
-    transactions,
     publisher,
   };
   const session = { ...parts, copies, fresh, order };
@@ -334,7 +330,7 @@ function readerOf(
     chunks: new ChunkPublisher({ book, batcher, copies, onRow }),
     deferred: new DeferredKeys(options.deferredKeyBytesMax),
     onTruncate: options.onTruncate,
-    transactions: new TransactionCounter({ ...options, metadata: session.transactions, cursor, batcher }),
+    transactions: new TransactionCounter({ ...options, metadata: events.transactions, cursor, batcher }),
     events,
     eventCounts: context.eventCounts,
     onBackfill: (content) => {

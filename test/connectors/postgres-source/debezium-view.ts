@@ -50,6 +50,19 @@ export async function debeziumEvents(view: KafkaView, topic: string): Promise<De
   return events;
 }
 
+/**
+ * All records of a topic when no Kafka transaction is open in it: a broker has acknowledged a commit before all of its
+ * partitions say so.
+ */
+export async function settledEvents(view: KafkaView, topic: string): Promise<DebeziumEvent[]> {
+  const count = await view.kafka.partitionCount(topic);
+  const partitions = Array.from({ length: count }, (_, partition) => ({ topic, partition }));
+  const offsets = async (of: 'last-stable' | 'high-watermark') =>
+    String(await view.kafka.listOffsets(partitions, of));
+  while ((await offsets('last-stable')) !== (await offsets('high-watermark')));
+  return debeziumEvents(view, topic);
+}
+
 /** `op key before after` of each event; a tombstone is `- key`. */
 export function toldChanges(events: readonly DebeziumEvent[]): string[] {
   const row = (image: unknown): string => (image === null ? '-' : Object.values(image as object).join('/'));

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { STREAMING, acknowledged, streamTables } from './streamed-tables.ts';
-import { debeziumEvents, toldChanges } from './debezium-view.ts';
+import { debeziumEvents, settledEvents, toldChanges } from './debezium-view.ts';
 import { createSourceDatabase } from './source-database.ts';
 import { startSource } from './source-process.ts';
 import { KafkaView } from './cdc-topic.ts';
@@ -13,7 +13,7 @@ async function debeziumTables(ddl: string, tables: readonly string[], flags: Rec
   const streamed = await streamTables(ddl, tables, { ...DEBEZIUM, ...flags });
   const events = async (table: string) => {
     await acknowledged(streamed.database);
-    return debeziumEvents(streamed.view, streamed.topicOf(table));
+    return settledEvents(streamed.view, streamed.topicOf(table));
   };
   const [sql, dispose] = [streamed.database.sql, streamed[Symbol.asyncDispose].bind(streamed)];
   return { ...streamed, events, sql, [Symbol.asyncDispose]: dispose };
@@ -199,7 +199,7 @@ test('S116 a logical message is an event of op m', async () => {
   await using tables = await debeziumTables(T, ['t'], { 'message-prefix-include': 'audit' });
   await tables.sql("SELECT pg_logical_emit_message(true, 'audit', '\\x00ff'::bytea)");
   await acknowledged(tables.database);
-  const [event] = await debeziumEvents(tables.view, `${tables.database.name}.message`);
+  const [event] = await settledEvents(tables.view, `${tables.database.name}.message`);
   expect(event?.key).toEqual({ prefix: 'audit' });
   expect(event?.value).toMatchObject({
     op: 'm',
