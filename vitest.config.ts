@@ -1,8 +1,12 @@
 import { defineConfig } from 'vitest/config';
+import { POSTGRES_RELEASES } from './infra/local/postgres-releases.ts';
 import { CountReporter } from './test/support/count-reporter.ts';
 
 const SERVER_TESTS = ['test/**/*.pg.test.ts', 'test/**/*.kafka.test.ts', 'test/**/*.e2e.test.ts'];
 const CONTAINER_TESTS = ['test/**/*.containers.test.ts'];
+const SOURCE_SERVER_TESTS = ['pg', 'kafka'].map(
+  (servers) => `test/connectors/postgres-source/*.${servers}.test.ts`,
+);
 
 export default defineConfig({
   test: {
@@ -28,6 +32,16 @@ export default defineConfig({
           maxWorkers: 2,
         },
       },
+      ...Object.keys(POSTGRES_RELEASES).map((major) => ({
+        test: {
+          name: `postgres-${major}`,
+          include: SOURCE_SERVER_TESTS,
+          globalSetup: ['test/support/global-stack.ts', 'test/support/older-postgres.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          maxWorkers: 2,
+        },
+      })),
       {
         test: {
           name: 'containers',

@@ -57,7 +57,11 @@ export class Catalog {
       `SELECT relreplident::text AS identity FROM pg_class WHERE oid = $1::int8::oid`,
       [table.oid],
     );
-    const columns = await this.#sql.query<RelationColumn>(COLUMNS_SQL, [table.oid, table.columns]);
+    const columns = await this.#sql.query<RelationColumn>(COLUMNS_SQL, [
+      table.oid,
+      table.columns,
+      this.#version >= GENERATED_PUBLISHED_SINCE,
+    ]);
     return {
       oid: table.oid,
       schema: table.schema,
@@ -93,7 +97,10 @@ export class Catalog {
   }
 }
 
-/** Columns in attnum order; generated ones only where the publication lists them. FULL marks every column. */
+/** Before, generated columns are never published, though the view of publications lists them (Postgres 15). */
+const GENERATED_PUBLISHED_SINCE = 180_000;
+
+/** Columns in attnum order; generated ones only where they are published. FULL marks every column. */
 const COLUMNS_SQL = `
   SELECT a.attname::text AS name, a.atttypid::int8::float8 AS "typeOid", a.atttypmod AS typmod,
     c.relreplident = 'f' OR EXISTS (
@@ -102,7 +109,7 @@ const COLUMNS_SQL = `
     ) AS "inIdentity"
   FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
   WHERE c.oid = $1::int8::oid AND a.attnum > 0 AND NOT a.attisdropped
-    AND CASE WHEN $2::text[] IS NULL THEN a.attgenerated = '' ELSE a.attname = ANY ($2::text[]) END
+    AND (a.attgenerated = '' OR $3) AND ($2::text[] IS NULL OR a.attname = ANY ($2::text[]))
   ORDER BY a.attnum`;
 
 /** Names of types as people write them, and how many dimensions an array column is declared with. */

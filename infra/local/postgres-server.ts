@@ -7,6 +7,7 @@ import { postgresUser, reachableBin } from './postgres-binaries.ts';
 import type { PostgresBinaries } from './postgres-binaries.ts';
 import type { RunFolder } from './run-folder.ts';
 import { runProgram, startServer, untilReady } from './server-process.ts';
+import type { ServerProcess, UserIds } from './server-process.ts';
 
 /** Room for the many sources and sinks of a test run; the data is thrown away, so nothing is synced to disk. */
 export const POSTGRES_SETTINGS = {
@@ -32,6 +33,16 @@ const OWN_SETTINGS = {
 /** Immediate shutdown last: it also cleans up, unlike SIGKILL. */
 const STOP_SIGNALS = ['SIGINT', 'SIGQUIT'] as const;
 
+/** Where a server of ours keeps its data, and who it runs as. */
+export interface PostgresPlace {
+  readonly bin: string;
+  /** Holds the data folder, and the sockets. */
+  readonly home: string;
+  readonly data: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly user: UserIds | undefined;
+}
+
 /**
  * Starts a Postgres of our own on a free port.
  * @returns the superuser's URL of the database `postgres`
@@ -41,6 +52,20 @@ export async function startPostgres(
   run: RunFolder,
   binaries: PostgresBinaries,
 ): Promise<string> {
+  const place = await initPostgres(machine, run, binaries);
+  return onFreePorts(1, async ([port = 0]) => {
+    await servePostgres(machine, run, place, port);
+    return postgresUrl(port);
+  });
+}
+
+/** Makes the data folder of a server, with our settings and `settings` on top; nothing runs yet. */
+export async function initPostgres(
+  machine: Machine,
+  run: RunFolder,
+  binaries: PostgresBinaries,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<PostgresPlace> {
   const user = await postgresUser(machine);
   const bin = await reachableBin(binaries, user, run.path);
   const home = join(run.path, 'postgres');
@@ -57,21 +82,35 @@ export async function startPostgres(
     stopSignals: ['SIGCONT'],
     user,
   });
-  const settings = Object.entries(OWN_SETTINGS).map(([name, value]) => `${name} = '${value}'\n`);
-  await writeFile(join(data, 'postgresql.auto.conf'), settings.join(''));
-  return onFreePorts(1, async ([port]) => {
-    const server = startServer(run, machine.clock, {
-      name: 'postgres',
-      command: join(bin, 'postgres'),
-      args: ['-D', data, '-p', String(port), '-k', home],
-      env,
-      stopSignals: STOP_SIGNALS,
-      user,
-    });
-    const url = `postgresql://postgres@${LOCALHOST}:${port}/postgres`;
-    await untilReady(server, machine.clock, async () => (await dataDirectory(url)) === data);
-    return url;
+  const lines = Object.entries({ ...OWN_SETTINGS, ...settings }).map(
+    ([name, value]) => `${name} = '${value.replaceAll("'", "''")}'\n`,
+  );
+  await writeFile(join(data, 'postgresql.auto.conf'), lines.join(''));
+  return { bin, home, data, env, user };
+}
+
+/** Runs the server of a data folder, until it answers. */
+export async function servePostgres(
+  machine: Machine,
+  run: RunFolder,
+  { bin, home, data, env, user }: PostgresPlace,
+  port: number,
+): Promise<ServerProcess> {
+  const server = startServer(run, machine.clock, {
+    name: 'postgres',
+    command: join(bin, 'postgres'),
+    args: ['-D', data, '-p', String(port), '-k', home],
+    env,
+    stopSignals: STOP_SIGNALS,
+    user,
   });
+  await untilReady(server, machine.clock, async () => (await dataDirectory(postgresUrl(port))) === data);
+  return server;
+}
+
+/** The superuser's URL of the database `postgres`. */
+export function postgresUrl(port: number): string {
+  return `postgresql://postgres@${LOCALHOST}:${port}/postgres`;
 }
 
 /** Tells our server from another one that took the port. */

@@ -1,4 +1,5 @@
 import type { TestProject } from 'vitest/node';
+import { Client } from 'pg';
 import { parseOptions } from '../../infra/process/options.ts';
 import { stackOptions, stackRequest } from '../../infra/local/stack-options.ts';
 import { startStack } from '../../infra/local/start-stack.ts';
@@ -13,20 +14,37 @@ declare module 'vitest' {
     sourceUrl: string;
     /** The same for the targets; may be the same server. */
     targetUrl: string;
+    /** Major version of the server at `sourceUrl`; a server that a test starts for itself is of the same one. */
+    sourceMajor: number;
   }
 }
 
 /**
- * Starts the local stack once for a test run, and stops it after. MILLRACE_INFRA chooses how;
+ * Starts the local stack once for a test run, whatever projects need it, and stops it after. MILLRACE_INFRA chooses how;
  * MILLRACE_EXTERNAL_* names servers that run already.
  */
-export async function setup(project: TestProject): Promise<() => Promise<void>> {
+export async function setup({ vitest }: TestProject): Promise<(() => Promise<void>) | undefined> {
+  if (vitest.getProvidedContext().kafkaBrokers !== undefined) return undefined;
   const parsed = parseOptions('vitest', stackOptions, [], process.env);
   if (parsed.kind === 'help') throw new Error(parsed.text);
   const stack = await startStack(stackRequest(parsed.options, (line) => process.stderr.write(`${line}\n`)));
-  project.provide('kafkaBrokers', stack.kafkaBrokers);
-  project.provide('registryUrl', stack.registryUrl);
-  project.provide('sourceUrl', stack.sourceUrl);
-  project.provide('targetUrl', stack.targetUrl);
+  vitest.provide('kafkaBrokers', stack.kafkaBrokers);
+  vitest.provide('registryUrl', stack.registryUrl);
+  vitest.provide('sourceUrl', stack.sourceUrl);
+  vitest.provide('targetUrl', stack.targetUrl);
+  vitest.provide('sourceMajor', await majorOf(stack.sourceUrl));
   return async () => stack[Symbol.asyncDispose]();
+}
+
+async function majorOf(url: string): Promise<number> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ version: string }>(
+      `SELECT current_setting('server_version_num') AS version`,
+    );
+    return Math.floor(Number(rows[0]?.version) / 10_000);
+  } finally {
+    await client.end();
+  }
 }

@@ -6,32 +6,21 @@ import { identifySystem, serverFacts } from '../../../connectors/postgres-source
 import { SlotMonitor } from '../../../connectors/postgres-source/slot-monitor.ts';
 import { SourceMetrics } from '../../../connectors/postgres-source/source-metrics.ts';
 import { WireConnection } from '../../../connectors/postgres-source/wire-connection.ts';
-import { thisMachine } from '../../../infra/local/machine.ts';
-import { findPostgres } from '../../../infra/local/postgres-binaries.ts';
-import { startPostgres } from '../../../infra/local/postgres-server.ts';
-import { createRunFolder } from '../../../infra/local/run-folder.ts';
-import { must } from '../../../infra/process/assert.ts';
 import { silentLog } from '../../../infra/process/log.ts';
 import { Metrics } from '../../../infra/process/metrics.ts';
+import { startOwnPostgres } from '../../support/own-postgres.ts';
 import { manualClock } from './manual-clock.ts';
 
 const WAL_SEGMENT_BYTES = 16 * 1024 * 1024;
 
-/** A server of the test's own: the limit on WAL is the whole server's. */
-async function ownPostgres(): Promise<{ readonly url: string; readonly client: Client }> {
-  const machine = thisMachine();
-  const run = await createRunFolder(machine);
-  onTestFinished(() => run.remove());
-  const url = await startPostgres(machine, run, must(await findPostgres(machine), 'no Postgres'));
+test('S59 a slot is told of while it fills, and refused with its reason once the server gave it up', async () => {
+  // A server of the test's own: the limit on WAL is the whole server's.
+  await using own = await startOwnPostgres();
+  const { url } = own;
   const client = new Client({ connectionString: url });
   client.on('error', () => undefined);
   await client.connect();
   onTestFinished(() => client.end());
-  return { url, client };
-}
-
-test('S59 a slot is told of while it fills, and refused with its reason once the server gave it up', async () => {
-  const { url, client } = await ownPostgres();
   await client.query(`ALTER SYSTEM SET max_slot_wal_keep_size = '64MB'`);
   await client.query('SELECT pg_reload_conf()');
   await client.query('CREATE TABLE t (v text); CREATE PUBLICATION millrace FOR TABLE t');

@@ -21,11 +21,18 @@ export interface SourceDatabase extends AsyncDisposable {
   readonly grantSource: (tables: readonly string[]) => Promise<string>;
 }
 
-/** @param options of CREATE DATABASE, as SQL */
-export async function createSourceDatabase(options = ''): Promise<SourceDatabase> {
+/**
+ * @param options of CREATE DATABASE, as SQL
+ * @param serverUrl superuser's URL of the server, where it is not that of all tests
+ */
+export async function createSourceDatabase(
+  options = '',
+  serverUrl = inject('sourceUrl'),
+): Promise<SourceDatabase> {
   const name = `source_${randomBytes(5).toString('hex')}`;
+  const onServer = (statement: string): Promise<void> => runOnce(serverUrl, statement);
   await onServer(`CREATE DATABASE ${escapeIdentifier(name)} ${options}`);
-  const url = new URL(inject('sourceUrl'));
+  const url = new URL(serverUrl);
   url.pathname = `/${name}`;
   const client = new Client({ connectionString: url.href });
   client.on('error', () => undefined);
@@ -51,7 +58,7 @@ export async function createSourceDatabase(options = ''): Promise<SourceDatabase
     },
     async [Symbol.asyncDispose]() {
       await client.end();
-      await dropSlots(name);
+      await dropSlots(serverUrl, name);
       await onServer(`DROP DATABASE ${escapeIdentifier(name)} WITH (FORCE)`);
       await onServer(`DROP ROLE IF EXISTS ${escapeIdentifier(name)}`);
     },
@@ -59,19 +66,23 @@ export async function createSourceDatabase(options = ''): Promise<SourceDatabase
 }
 
 /** A slot keeps WAL for ever, and its database from being dropped. */
-async function dropSlots(database: string): Promise<void> {
-  await onServer(
+async function dropSlots(serverUrl: string, database: string): Promise<void> {
+  await runOnce(
+    serverUrl,
     `SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE database = '${database}' AND active`,
   );
-  await onServer(`DO $$ DECLARE s name; BEGIN
+  await runOnce(
+    serverUrl,
+    `DO $$ DECLARE s name; BEGIN
     FOR s IN SELECT slot_name FROM pg_replication_slots WHERE database = '${database}' LOOP
       WHILE (SELECT active FROM pg_replication_slots WHERE slot_name = s) LOOP PERFORM pg_sleep(0.01); END LOOP;
       PERFORM pg_drop_replication_slot(s);
-    END LOOP; END $$`);
+    END LOOP; END $$`,
+  );
 }
 
-async function onServer(sql: string): Promise<void> {
-  const client = new Client({ connectionString: inject('sourceUrl') });
+async function runOnce(serverUrl: string, sql: string): Promise<void> {
+  const client = new Client({ connectionString: serverUrl });
   await client.connect();
   try {
     await client.query(sql);
