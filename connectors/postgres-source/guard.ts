@@ -1,6 +1,7 @@
 import { Failure } from '../../infra/process/failure.ts';
 import { type Lsn, lsnText } from './lsn.ts';
 import type { SourcePosition } from './position.ts';
+import { checkTimeline } from './timeline.ts';
 
 /** A logical slot, as pg_replication_slots shows it. */
 export interface SlotFacts {
@@ -13,13 +14,25 @@ export interface SlotFacts {
   readonly confirmedFlush: Lsn;
   /** The walsender that holds it. */
   readonly activePid: number | null;
+  /** The server has taken it over from its primary (Postgres 17). */
+  readonly synced: boolean;
+  /** It is to be synchronised to standbys (Postgres 17). */
+  readonly failover: boolean;
 }
 
 /** What is true of the server now. */
 export interface ServerFacts {
   readonly systemId: string;
   readonly database: string;
+  /** Counts promotions: each begins another one. */
+  readonly timeline: number;
+  /** Where the server left the timeline of the position, if that is another one; null also when it never was on it. */
+  readonly fork: Lsn | null;
+  /** server_version_num */
+  readonly version: number;
   readonly walLevel: string;
+  /** It is in recovery: a standby, or not yet promoted. */
+  readonly standby: boolean;
   /** The end of the WAL that is safely on disk. */
   readonly flushedLsn: Lsn;
   readonly slot: SlotFacts | null;
@@ -42,7 +55,13 @@ export interface GuardRequest {
   /** Tables that must be in the publication, `schema.table`. */
   readonly tables: readonly string[];
   readonly positionTopic: string;
+  readonly slotFailover: boolean;
+  readonly acceptTimeline: number | null;
 }
+
+/** The oldest server that the source is tested on. */
+const VERSION_MIN = 150_000;
+const SLOT_FAILOVER_SINCE = 170_000;
 
 /** What to begin with: a new slot, another read of the tables behind a slot that is ours, or the stream. */
 export type StartMode = 'create' | 'snapshot' | 'stream';
@@ -57,6 +76,8 @@ export function guard(
   server: ServerFacts,
   request: GuardRequest,
 ): StartMode {
+  checkVersion(server, request);
+  if (server.standby) throw standbyFailure(position, server);
   if (server.walLevel !== 'logical')
     throw stop(
       'wal_level',
@@ -75,6 +96,33 @@ export function guard(
   return mode;
 }
 
+function checkVersion({ version }: ServerFacts, { slotFailover }: GuardRequest): void {
+  const major = Math.floor(version / 10_000);
+  if (version < VERSION_MIN)
+    throw stop(
+      'server_old',
+      `the server is Postgres ${major}: the source is for Postgres ${VERSION_MIN / 10_000} and newer`,
+      'upgrade the server',
+    );
+  if (slotFailover && version < SLOT_FAILOVER_SINCE)
+    throw stop(
+      'failover_unsupported',
+      `the server is Postgres ${major}: slots are synchronised to standbys since ${SLOT_FAILOVER_SINCE / 10_000}`,
+      'leave --slot-failover out',
+    );
+}
+
+/** Marks of chunks and probes are written to the WAL, which only a primary does. While it is promoted, we wait. */
+function standbyFailure(position: SourcePosition | null, server: ServerFacts): Failure {
+  const ours = position !== null && position.systemId === server.systemId;
+  return new Failure(
+    'source.standby',
+    ours ? 'retry' : 'stop',
+    `the server is a standby (in recovery)${ours ? '; it is asked again until it is promoted' : ''}`,
+    { fix: 'give the address of the primary' },
+  );
+}
+
 function startMode(position: SourcePosition | null, server: ServerFacts, request: GuardRequest): StartMode {
   if (position === null) {
     if (server.slot !== null) throw foreignSlot(request);
@@ -82,6 +130,7 @@ function startMode(position: SourcePosition | null, server: ServerFacts, request
   }
   checkCluster(position, server, request);
   if (position.snapshot === 'creating') return 'create';
+  checkTimeline(position, server, request);
   checkSlot(position, server, request);
   return position.snapshot === 'done' ? 'stream' : 'snapshot';
 }

@@ -12,6 +12,7 @@ import { kafkaSecurity } from '../kafka/configured-security.ts';
 import { connectKafka } from '../kafka/kafka.ts';
 import { PRODUCER_OPTIONS } from '../kafka/producer-options.ts';
 import { KAFKA_SECURITY_OPTIONS } from '../kafka/security-options.ts';
+import { FAILOVER_OPTIONS } from './failover-options.ts';
 import { FILTER_OPTIONS, verifyFilters } from './filter-options.ts';
 import { BATCH_BYTES_MAX } from './batcher.ts';
 import { DEFERRED_KEY_BYTES_MAX } from './deferred-keys.ts';
@@ -51,6 +52,7 @@ const OPTIONS = {
   ...FILTER_OPTIONS,
   ...TYPE_OPTIONS,
   ...ENVELOPE_OPTIONS,
+  ...FAILOVER_OPTIONS,
   slotName: { schema: slotName.default('millrace'), help: 'replication slot, made if it is missing' },
   publicationName: { schema: requiredText.default('millrace'), help: 'publication that says what is read' },
   partitions: { schema: count.default(4), help: 'partitions of topics that are made' },

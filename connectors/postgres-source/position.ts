@@ -16,6 +16,8 @@ export type SnapshotState = 'creating' | 'pending' | 'done';
  */
 export interface SourcePosition extends StreamPosition {
   readonly systemId: string;
+  /** Of the server's WAL when this was written. Not in a position from before timelines were looked at. */
+  readonly timeline?: number | undefined;
   readonly slot: string;
   /** pg_publication.oid: a publication that was dropped and made again has lost changes. */
   readonly publicationOid: number;
@@ -32,6 +34,7 @@ const bigintText = z.string().regex(/^\d+$/).transform(BigInt);
 const positionJson = z.object({
   v: z.literal(VERSION),
   systemId: z.string(),
+  timeline: z.number().int().positive().optional(),
   slot: z.string(),
   publicationOid: z.number(),
   endLsn: bigintText,

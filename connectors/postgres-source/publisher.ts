@@ -23,7 +23,7 @@ export interface PublisherOptions {
   readonly ends: EndOffsets;
   readonly positionTopic: string;
   readonly progressTopic: string;
-  readonly identity: Pick<SourcePosition, 'systemId' | 'slot' | 'publicationOid'>;
+  readonly identity: Pick<SourcePosition, 'systemId' | 'timeline' | 'slot' | 'publicationOid'>;
   /** What it says when a Kafka transaction begins goes into its position. */
   readonly copies: CopyBook;
   /** The slot may still have to be made. */

@@ -1,20 +1,32 @@
 import { must } from '../../infra/process/assert.ts';
 import type { Catalog } from './catalog.ts';
 import type { GuardRequest, HiddenTable, ServerFacts, SlotFacts } from './guard.ts';
-import { type Lsn, parseLsn } from './lsn.ts';
+import { parseLsn } from './lsn.ts';
 import { publicationAlarms } from './publication-alarms.ts';
 import { readPublication } from './publication-reading.ts';
-import { readSlot } from './slot-reading.ts';
-import { identifier, literal } from './sql-text.ts';
+import { FLUSHED_LSN, readSlot } from './slot-reading.ts';
+import type { SourcePosition } from './position.ts';
+import { identifier } from './sql-text.ts';
+import { forkOf } from './timeline.ts';
 import type { WireConnection } from './wire-connection.ts';
 
-/** System identifier and database, as only a walsender session may ask everywhere. */
+/** What only a walsender session may ask everywhere. */
+type SystemFacts = Pick<ServerFacts, 'systemId' | 'database' | 'timeline' | 'fork'>;
+
+/** @param stored its timeline is looked for in the server's history */
 export async function identifySystem(
   walsender: WireConnection,
-): Promise<Pick<ServerFacts, 'systemId' | 'database'>> {
-  const [row] = await walsender.query<{ systemid: string; dbname: string }>('IDENTIFY_SYSTEM');
-  const { systemid, dbname } = must(row, 'IDENTIFY_SYSTEM gave no row');
-  return { systemId: systemid, database: dbname };
+  stored: Pick<SourcePosition, 'timeline'> | null,
+): Promise<SystemFacts> {
+  const [row] = await walsender.query<{ systemid: string; dbname: string; timeline: number | string }>(
+    'IDENTIFY_SYSTEM',
+  );
+  const { systemid, dbname, timeline: text } = must(row, 'IDENTIFY_SYSTEM gave no row');
+  const timeline = Number(text);
+  const left = stored?.timeline;
+  const moved = left !== undefined && left !== timeline && timeline > 1;
+  const fork = moved ? await forkOf(walsender, timeline, left) : null;
+  return { systemId: systemid, database: dbname, timeline, fork };
 }
 
 /** wal_sender_timeout of this session in milliseconds, 0 for none. */
@@ -28,17 +40,25 @@ export async function senderTimeoutMs(sql: WireConnection): Promise<number> {
 export async function serverFacts(
   sql: WireConnection,
   catalog: Catalog,
-  system: Pick<ServerFacts, 'systemId' | 'database'>,
+  system: SystemFacts,
   request: Pick<GuardRequest, 'slotName' | 'publicationName'>,
 ): Promise<ServerFacts> {
-  const [row] = await sql.query<{ wal_level: string; flushed: string; pid: number }>(
-    `SELECT current_setting('wal_level') AS wal_level, pg_current_wal_flush_lsn()::text AS flushed,
-       pg_backend_pid() AS pid`,
+  const [row] = await sql.query<{
+    version: number;
+    wal_level: string;
+    standby: boolean;
+    flushed: string;
+    pid: number;
+  }>(
+    `SELECT current_setting('server_version_num')::int AS version, current_setting('wal_level') AS wal_level,
+       pg_is_in_recovery() AS standby, ${FLUSHED_LSN}::text AS flushed, pg_backend_pid() AS pid`,
   );
   const server = must(row, 'the server said nothing of its WAL');
   return {
     ...system,
+    version: server.version,
     walLevel: server.wal_level,
+    standby: server.standby,
     flushedLsn: parseLsn(server.flushed),
     slot: await slotFacts(sql, request.slotName),
     publication: await publicationFacts(sql, catalog, request.publicationName),
@@ -63,14 +83,18 @@ async function slotFacts(sql: WireConnection, name: string): Promise<SlotFacts |
     status: string;
     flush: string;
     pid: number;
+    synced: boolean;
+    failover: boolean;
   }>(
     `SELECT plugin::text, database::text, wal_status AS status, active_pid AS pid,
+       coalesce((to_jsonb(s) ->> 'synced')::boolean, false) AS synced,
+       coalesce((to_jsonb(s) ->> 'failover')::boolean, false) AS failover,
        coalesce(confirmed_flush_lsn, '0/0')::text AS flush
-     FROM pg_replication_slots WHERE slot_name = $1`,
+     FROM pg_replication_slots s WHERE slot_name = $1`,
     [name],
   );
   if (row === undefined) return null;
-  const { plugin, database, status, flush, pid } = row;
+  const { plugin, database, status, flush, pid, synced, failover } = row;
   const invalidation = (await readSlot(sql, name))?.invalidation ?? null;
   return {
     plugin,
@@ -79,6 +103,8 @@ async function slotFacts(sql: WireConnection, name: string): Promise<SlotFacts |
     invalidation,
     confirmedFlush: parseLsn(flush),
     activePid: pid,
+    synced,
+    failover,
   };
 }
 
@@ -106,25 +132,4 @@ export async function createPublication(
   await sql.query(
     `CREATE PUBLICATION ${identifier(name)} FOR TABLE ${list} WITH (publish_via_partition_root = true)`,
   );
-}
-
-export interface NewSlot {
-  /** Changes that commit from here on come out of the slot; the snapshot holds all before. */
-  readonly consistentPoint: Lsn;
-  /** For SET TRANSACTION SNAPSHOT, as long as the walsender session does nothing else. */
-  readonly snapshotName: string;
-}
-
-/** Waits for the transactions that write now to end. Drops a slot of this name first where `replace` says so. */
-export async function createSlot(
-  walsender: WireConnection,
-  name: string,
-  replace: boolean,
-): Promise<NewSlot> {
-  if (replace) await walsender.query(`SELECT pg_drop_replication_slot(${literal(name)})`);
-  const [row] = await walsender.query<{ consistent_point: string; snapshot_name: string }>(
-    `CREATE_REPLICATION_SLOT ${identifier(name)} LOGICAL pgoutput EXPORT_SNAPSHOT`,
-  );
-  const slot = must(row, 'CREATE_REPLICATION_SLOT gave no row');
-  return { consistentPoint: parseLsn(slot.consistent_point), snapshotName: slot.snapshot_name };
 }

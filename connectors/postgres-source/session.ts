@@ -20,12 +20,14 @@ import { Publisher } from './publisher.ts';
 import { ReplicationConnection } from './replication-connection.ts';
 import type { RowEncoder } from './row-encoder.ts';
 import { SchemaBook } from './schema-book.ts';
-import { createPublication, createSlot, identifySystem, senderTimeoutMs, serverFacts } from './server.ts';
+import { createPublication, identifySystem, senderTimeoutMs, serverFacts } from './server.ts';
+import { createSlot } from './slot-creation.ts';
 import { includesTable } from './source-filter.ts';
 import { watchSlot } from './slot-watch.ts';
 import { readSnapshot } from './snapshot.ts';
 import { type SourceContext, type SourceOptions, sourceNames } from './source-context.ts';
 import { bookkeepingTopics, refuseCollisions } from './topics.ts';
+import { keepOnStandbys } from './timeline.ts';
 import { TransactionCounter } from './transaction-counter.ts';
 import { TransactionCursor } from './transaction-cursor.ts';
 import { WireConnection } from './wire-connection.ts';
@@ -105,6 +107,7 @@ export async function runSession(
     ends,
     identity: {
       systemId: server.systemId,
+      timeline: server.timeline,
       slot: options.slotName,
       publicationOid: server.publication?.oid ?? 0,
     },
@@ -142,6 +145,7 @@ function workingOrder({ slotName }: SourceOptions, { metrics, log }: SourceConte
 
 async function readAndStream(session: Session, stored: SourcePosition | null): Promise<void> {
   const slot = session.fresh ? await makeSlot(session) : null;
+  if (session.fresh && slot === null) return;
   const start = slot?.progress ?? progressOf(stored);
   const progress = await readFirst(session, start, slot?.snapshotName ?? null);
   if (progress !== null) await stream(session, progress);
@@ -167,20 +171,32 @@ async function inspect(
   request: GuardRequest,
   stored: SourcePosition | null,
 ): Promise<ServerFacts> {
-  const system = await identifySystem(replication.wire);
+  const system = await identifySystem(replication.wire, stored);
   const server = await serverFacts(sql, catalog, system, request);
-  if (server.publication !== null || stored !== null || request.tables.length === 0) return server;
+  if (server.standby || server.publication !== null || stored !== null || request.tables.length === 0)
+    return server;
   await createPublication(sql, request.publicationName, request.tables);
   return await serverFacts(sql, catalog, system, request);
 }
 
-/** Each step is in Kafka before the next, so that a crash anywhere is understood at the next start. */
+/** Each step is in Kafka before the next, so that a crash anywhere is understood at the next start. Null: ended early. */
 async function makeSlot(
   session: Session,
-): Promise<{ readonly progress: Progress; readonly snapshotName: string }> {
-  const { options, context, replication, publisher, server } = session;
+): Promise<{ readonly progress: Progress; readonly snapshotName: string } | null> {
+  const { options, context, replication, publisher, server, sql, signal } = session;
   await publisher.publish(new RecordList(), progressOf(null));
-  const slot = await createSlot(replication.wire, options.slotName, server.slot !== null);
+  const slot = await createSlot({
+    ...options,
+    ...context,
+    walsender: replication.wire,
+    sql,
+    replace: server.slot !== null,
+    onWait: (reason) => {
+      context.metrics.phase = reason;
+    },
+    signal,
+  });
+  if (slot === null) return null;
   context.log.info({ slot: options.slotName, lsn: lsnText(slot.consistentPoint) }, 'slot created');
   const progress = { ...progressOf(null), endLsn: slot.consistentPoint };
   publisher.slotIsMade();
@@ -253,6 +269,7 @@ async function stream(session: Session, start: Progress): Promise<void> {
   const copying = new AbortController();
   const copier = copierOf(session, windows, batcher, copying.signal);
   const reader = readerOf(session, new TransactionCursor(start), acker, batcher, windows, copier);
+  if (options.slotFailover && server.slot?.failover === false) await keepOnStandbys(wire, options.slotName);
   const request = { slot: options.slotName, publication: options.publicationName, start: start.endLsn };
   replication.start({ ...request, flushed: () => acker.flushed }, await senderTimeoutMs(wire));
   const onStreaming = (): void => {

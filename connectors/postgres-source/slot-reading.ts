@@ -27,11 +27,15 @@ export interface SlotReading {
   readonly idleTimeoutMs: number | null;
 }
 
+/** The end of the WAL that is safely on disk; on a standby, of what it has replayed. */
+export const FLUSHED_LSN =
+  'CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END';
+
 /** Columns that only newer servers have are read from the row as JSON. */
 const SQL = `
-  SELECT pg_current_wal_flush_lsn()::text AS flushed, coalesce(confirmed_flush_lsn, '0/0')::text AS confirmed,
-    coalesce(pg_current_wal_flush_lsn() - confirmed_flush_lsn, 0)::float8 AS lag,
-    (pg_current_wal_flush_lsn() - restart_lsn)::float8 AS retained, safe_wal_size::float8 AS safe,
+  SELECT flushed::text, coalesce(confirmed_flush_lsn, '0/0')::text AS confirmed,
+    coalesce(flushed - confirmed_flush_lsn, 0)::float8 AS lag,
+    (flushed - restart_lsn)::float8 AS retained, safe_wal_size::float8 AS safe,
     wal_status AS status, active, coalesce(age(catalog_xmin), 0) AS age,
     extract(epoch FROM now() - (to_jsonb(s) ->> 'inactive_since')::timestamptz)::float8 * 1000 AS inactive,
     coalesce(to_jsonb(s) ->> 'invalidation_reason', CASE WHEN to_jsonb(s) ->> 'conflicting' = 'true' THEN 'conflicting'
@@ -39,7 +43,7 @@ const SQL = `
     (SELECT setting::float8 * 1048576 FROM pg_settings WHERE name = 'max_slot_wal_keep_size') AS keep,
     (SELECT setting::float8 * CASE unit WHEN 'min' THEN 60000 WHEN 's' THEN 1000 ELSE 1 END FROM pg_settings
       WHERE name = 'idle_replication_slot_timeout') AS idle
-  FROM pg_replication_slots s WHERE slot_name = $1`;
+  FROM pg_replication_slots s CROSS JOIN (SELECT ${FLUSHED_LSN} AS flushed) w WHERE slot_name = $1`;
 
 interface Row {
   readonly flushed: string;

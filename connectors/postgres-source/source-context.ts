@@ -6,13 +6,15 @@ import type { Kafka } from '../kafka/port.ts';
 import type { EnvelopeOptions } from './envelope-options.ts';
 import type { EventCounts } from './event-counts.ts';
 import type { EventOptions } from './outbox-options.ts';
+import type { FailoverOptions } from './failover-options.ts';
 import type { OnBadRow } from './bad-rows.ts';
 import type { FilterOptions } from './source-filter.ts';
 import type { SourceMetrics } from './source-metrics.ts';
 import { positionTopicName } from './topics.ts';
 import type { TypePolicy } from './type-policy.ts';
 
-export interface SourceOptions extends EventOptions, FilterOptions, TypePolicy, EnvelopeOptions {
+export interface SourceOptions
+  extends EventOptions, FailoverOptions, FilterOptions, TypePolicy, EnvelopeOptions {
   readonly databaseUrl: string;
   readonly topicPrefix: string;
   /** `schema.table`; makes the publication when it is missing. Empty: the publication says what is read. */

@@ -25,8 +25,8 @@ export interface OwnPostgres extends AsyncDisposable {
   /** Superuser's URL of the database `postgres`. */
   readonly url: string;
   readonly port: number;
-  /** Runs SQL in a session of its own. */
-  readonly sql: (text: string) => Promise<readonly Row[]>;
+  /** Runs SQL in a session of its own, in the database `postgres` or in `database`. */
+  readonly sql: (text: string, database?: string) => Promise<readonly Row[]>;
   /** Runs `query` until its first value is true. */
   readonly until: (query: string) => Promise<void>;
   /** Writes a file of the data folder, for the server's user alone. */
@@ -130,7 +130,11 @@ function ownPostgres(machine: Machine, run: RunFolder, place: PostgresPlace, por
   return {
     url,
     port,
-    sql: (text) => withClient(url, async (client) => rowsOf(await client.query<Row>(text))),
+    sql: (text, database = 'postgres') => {
+      const own = new URL(url);
+      own.pathname = `/${database}`;
+      return withClient(own.href, async (client) => rowsOf(await client.query<Row>(text)));
+    },
     until: (query) =>
       withClient(url, async (client) => {
         const asked = { text: query, rowMode: 'array' } as const;

@@ -8,6 +8,7 @@ import {
 
 const POSITION: SourcePosition = {
   systemId: '7710811421631895828',
+  timeline: 3,
   slot: 'shop',
   publicationOid: 4_294_967_295,
   endLsn: 2n ** 63n + 1n,
@@ -36,4 +37,9 @@ test('S69 the places of tables that are being copied survive with it', () => {
 test('a position of another version is refused, not guessed at', () => {
   const other = encodePosition(POSITION).toString().replace('"v":1', '"v":2');
   expect(() => decodePosition(Buffer.from(other))).toThrow(/"v"/);
+});
+
+test('S56 a position without a timeline, as older versions wrote it, is read', () => {
+  const { timeline: _, ...older } = POSITION;
+  expect(decodePosition(encodePosition(older))).toEqual(older);
 });

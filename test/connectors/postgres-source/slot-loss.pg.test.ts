@@ -56,8 +56,15 @@ test('S59 a slot is told of while it fills, and refused with its reason once the
 
   await using sql = await WireConnection.open({ url, replication: false, applicationName: 'loss-test' });
   await using walsender = await WireConnection.open({ url, replication: true, applicationName: 'loss-test' });
-  const system = await identifySystem(walsender);
-  const request = { slotName: 's', publicationName: 'millrace', tables: [], positionTopic: 'position' };
+  const system = await identifySystem(walsender, null);
+  const request = {
+    slotName: 's',
+    publicationName: 'millrace',
+    tables: [],
+    positionTopic: 'position',
+    slotFailover: false,
+    acceptTimeline: null,
+  };
   const server = await serverFacts(sql, await Catalog.open(sql), system, request);
   const position = {
     systemId: server.systemId,

@@ -10,6 +10,8 @@ import { type SourceDatabase, createSourceDatabase } from './source-database.ts'
 
 const SQL_MAIN = fileURLToPath(new URL('../../../connectors/postgres-source/sql.ts', import.meta.url));
 
+const NO_FAILOVER = { slotFailover: false, acceptTimeline: null };
+
 async function withTable(): Promise<SourceDatabase> {
   const database = await createSourceDatabase();
   await database.sql('CREATE TABLE t (id int PRIMARY KEY, v text)');
@@ -24,8 +26,15 @@ async function firstStart(url: string, slotName: string): Promise<string> {
   await using sql = await connect(url);
   await using walsender = await connect(url, true);
   const catalog = await Catalog.open(sql);
-  const request = { slotName, publicationName: 'millrace', tables: [], positionTopic: 'position' };
-  return guard(null, await serverFacts(sql, catalog, await identifySystem(walsender), request), request);
+  const request = {
+    slotName,
+    publicationName: 'millrace',
+    tables: [],
+    positionTopic: 'position',
+    ...NO_FAILOVER,
+  };
+  const system = await identifySystem(walsender, null);
+  return guard(null, await serverFacts(sql, catalog, system, request), request);
 }
 
 test('the printed SQL makes a role that may do what the source does, and nothing more; it may run again', async () => {

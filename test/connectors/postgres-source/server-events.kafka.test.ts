@@ -1,0 +1,135 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type OwnPostgres, startOwnPostgres } from '../../support/own-postgres.ts';
+import { KafkaView } from './cdc-topic.ts';
+import { type SourceDatabase, createSourceDatabase } from './source-database.ts';
+import { type SourceProcess, startSource } from './source-process.ts';
+import { STREAMING, acknowledged, told } from './streamed-tables.ts';
+
+/** What happens to a whole server, or needs a setting of its own. */
+let server: OwnPostgres;
+
+beforeAll(async () => {
+  server = await startOwnPostgres({ max_prepared_transactions: '5' });
+});
+
+afterAll(() => server?.[Symbol.asyncDispose]());
+
+interface Table extends SourceDatabase {
+  readonly topic: string;
+  /** Starts its source, with the rights that `sql.ts` prints and no others. */
+  readonly source: (flags?: Readonly<Record<string, string>>) => SourceProcess;
+}
+
+async function withTable(): Promise<Table> {
+  const database = await createSourceDatabase('', server.url);
+  await database.sql('CREATE TABLE t (id int PRIMARY KEY, v text)');
+  const url = await database.grantSource(['public.t']);
+  return {
+    ...database,
+    topic: `${database.name}.public.t`,
+    source: (flags) => startSource({ ...database, url }, flags),
+  };
+}
+
+test('S34 a prepared transaction arrives when it is committed, in the order of commits, and not at all when rolled back', async () => {
+  await using database = await withTable();
+  await using view = await KafkaView.open();
+  await using source = database.source();
+  await source.logged(STREAMING);
+  const { name, sql } = database;
+  await sql(`BEGIN; INSERT INTO t VALUES (1, 'prepared'); PREPARE TRANSACTION '${name} 1'`);
+  await sql(`BEGIN; INSERT INTO t VALUES (2, 'given up'); PREPARE TRANSACTION '${name} 2'`);
+  await sql("INSERT INTO t VALUES (3, 'between')");
+  await acknowledged(database);
+  expect(told(await view.eventsOnce(database.topic, 1))).toEqual(['c 3 between']);
+  expect(await source.end('SIGKILL')).toBe('SIGKILL');
+  await using second = database.source();
+  await second.logged(STREAMING);
+  await sql(`COMMIT PREPARED '${name} 1'`);
+  await sql(`ROLLBACK PREPARED '${name} 2'`);
+  await sql("INSERT INTO t VALUES (4, 'after')");
+  await acknowledged(database);
+  expect(told(await view.eventsOnce(database.topic, 3))).toEqual([
+    'c 3 between',
+    'c 1 prepared',
+    'c 4 after',
+  ]);
+});
+
+test('S66 a slot that waits for a writer names it, shows nothing of its values, and goes on at its end', async () => {
+  await using database = await withTable();
+  await using view = await KafkaView.open();
+  await database.sql("BEGIN; INSERT INTO t VALUES (1, 'secret')");
+  const [[pid, xid] = []] = await database.sql('SELECT pg_backend_pid(), pg_current_xact_id()');
+  await using source = database.source();
+  const line = await source.logged('waits for');
+  expect(line).toContain(`PID ${pid} (xid ${xid}`);
+  expect(source.log()).not.toContain('secret');
+  expect((await source.get('/readyz')).body).toContain('waits for');
+  await database.sql("COMMIT; INSERT INTO t VALUES (2, 'later')");
+  await source.logged(STREAMING);
+  await acknowledged(database);
+  expect(told(await view.eventsOnce(database.topic, 2)).map((text) => text.slice(2))).toEqual([
+    '1 secret',
+    '2 later',
+  ]);
+});
+
+test('S66 a role that may see statistics is told of the statement and its age', async () => {
+  await using database = await withTable();
+  await database.sql(`GRANT pg_read_all_stats TO "${database.name}"`);
+  await database.sql("BEGIN; INSERT INTO t VALUES (1, 'secret')");
+  await using source = database.source();
+  expect(await source.logged('waits for')).toMatch(/open for \d+ s, idle in transaction, BEGIN/);
+  await database.sql('ROLLBACK');
+  await source.logged(STREAMING);
+});
+
+test('S66 S34 a prepared transaction that blocks the slot is named', async () => {
+  await using database = await withTable();
+  const { name, sql } = database;
+  await sql(`BEGIN; INSERT INTO t VALUES (1, 'a'); PREPARE TRANSACTION '${name} 3'`);
+  await using source = database.source();
+  expect(await source.logged('waits for')).toContain(`the prepared transaction '${name} 3'`);
+  await sql(`COMMIT PREPARED '${name} 3'`);
+  await source.logged(STREAMING);
+});
+
+test('S66 S63 a source that waits for a writer ends when it is asked to, leaves no slot, and starts again', async () => {
+  await using database = await withTable();
+  await using view = await KafkaView.open();
+  await database.sql("BEGIN; INSERT INTO t VALUES (1, 'a')");
+  await using first = database.source();
+  await first.logged('waits for');
+  expect(await first.end('SIGTERM')).toBe(0);
+  await database.until(
+    `SELECT NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = '${database.name}')`,
+  );
+  await database.sql('COMMIT');
+  await using second = database.source();
+  await second.logged(STREAMING);
+  expect(told(await view.eventsOnce(database.topic, 1))).toEqual(['r 1 a']);
+});
+
+test.each(['SIGINT', 'SIGQUIT'] as const)(
+  'S51 a server that is restarted while it is read (%s) costs nothing and doubles nothing',
+  async (signal) => {
+    await using database = await withTable();
+    await using view = await KafkaView.open();
+    await using source = database.source();
+    await source.logged(STREAMING);
+    let id = 0;
+    const write = async (rows: number): Promise<void> => {
+      for (let i = 0; i < rows; i++) await server.sql(`INSERT INTO t VALUES (${++id}, 'x')`, database.name);
+    };
+    await write(20);
+    await view.eventsOnce(database.topic, 1);
+    await write(20);
+    await server.stop(signal);
+    await server.start();
+    await write(20);
+    const events = await view.eventsOnce(database.topic, id);
+    expect(told(events)).toEqual(Array.from({ length: id }, (_, i) => `c ${i + 1} x`));
+    expect(await source.end('SIGTERM')).toBe(0);
+  },
+);
