@@ -1,4 +1,5 @@
 import { must } from '../../infra/process/assert.ts';
+import { Failure } from '../../infra/process/failure.ts';
 import type { Catalog } from './catalog.ts';
 import type { GuardRequest, HiddenTable, ServerFacts, SlotFacts } from './guard.ts';
 import { parseLsn } from './lsn.ts';
@@ -18,15 +19,35 @@ export async function identifySystem(
   walsender: WireConnection,
   stored: Pick<SourcePosition, 'timeline'> | null,
 ): Promise<SystemFacts> {
-  const [row] = await walsender.query<{ systemid: string; dbname: string; timeline: number | string }>(
-    'IDENTIFY_SYSTEM',
-  );
-  const { systemid, dbname, timeline: text } = must(row, 'IDENTIFY_SYSTEM gave no row');
+  const { systemid, dbname, timeline: text } = await askSystem(walsender);
   const timeline = Number(text);
   const left = stored?.timeline;
   const moved = left !== undefined && left !== timeline && timeline > 1;
   const fork = moved ? await forkOf(walsender, timeline, left) : null;
   return { systemId: systemid, database: dbname, timeline, fork };
+}
+
+interface SystemRow {
+  readonly systemid: string;
+  readonly dbname: string;
+  readonly timeline: number | string;
+}
+
+const SYNTAX_ERROR = '42601';
+
+async function askSystem(walsender: WireConnection): Promise<SystemRow> {
+  try {
+    const [row] = await walsender.query<SystemRow>('IDENTIFY_SYSTEM');
+    return must(row, 'IDENTIFY_SYSTEM gave no row');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === SYNTAX_ERROR)) throw error;
+    throw new Failure(
+      'source.pooler',
+      'stop',
+      'the session is not one for replication: a connection pooler has left that parameter out',
+      { cause: error, fix: 'give the address of the Postgres server itself' },
+    );
+  }
 }
 
 /** wal_sender_timeout of this session in milliseconds, 0 for none. */

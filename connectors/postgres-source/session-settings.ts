@@ -34,6 +34,8 @@ export function sessionUrl(request: SessionRequest): string {
   const pinned = Object.entries({ ...PRINTING, ...PATIENCE }).map(([name, value]) => `-c ${name}=${value}`);
   const asked = url.searchParams.get('options');
   url.searchParams.set('options', [...(asked === null ? [] : [asked]), ...pinned].join(' '));
+  // sslmode means what it means to libpq; pg alone takes every mode for verify-full, for now.
+  if (!url.searchParams.has('uselibpqcompat')) url.searchParams.set('uselibpqcompat', 'true');
   url.searchParams.set('application_name', request.applicationName);
   if (request.replication) url.searchParams.set('replication', 'database');
   return url.href.replaceAll('+', '%20');

@@ -16,7 +16,7 @@ import { type EventStream, openEventStream } from './event-stream.ts';
 import { type GuardRequest, type ServerFacts, guard } from './guard.ts';
 import { lsnText } from './lsn.ts';
 import { type SourcePosition, readPosition } from './position.ts';
-import { Publisher } from './publisher.ts';
+import { Publisher, type PublisherOptions } from './publisher.ts';
 import { ReplicationConnection } from './replication-connection.ts';
 import type { RowEncoder } from './row-encoder.ts';
 import { SchemaBook } from './schema-book.ts';
@@ -105,12 +105,7 @@ export async function runSession(
     producer,
     rowProducer,
     ends,
-    identity: {
-      systemId: server.systemId,
-      timeline: server.timeline,
-      slot: options.slotName,
-      publicationOid: server.publication?.oid ?? 0,
-    },
+    identity: identityOf(options, server),
     copies,
     creating: fresh,
     onInitialDone: () => order.reach('copied'),
@@ -134,6 +129,12 @@ export async function runSession(
   };
   const session = { ...parts, copies, fresh, order };
   await readAndStream(session, stored);
+}
+
+/** What every position says of the place that it was written at. */
+function identityOf({ slotName }: SourceOptions, server: ServerFacts): PublisherOptions['identity'] {
+  const { systemId, timeline, publication } = server;
+  return { systemId, timeline, slot: slotName, publicationOid: publication?.oid ?? 0 };
 }
 
 function workingOrder({ slotName }: SourceOptions, { metrics, log }: SourceContext): WorkingOrder {

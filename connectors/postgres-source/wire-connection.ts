@@ -49,20 +49,23 @@ export class WireConnection implements AsyncDisposable {
 
   /** @throws Failure `source.*` for a refused login; whatever `pg` says of a server that is away */
   static async open(options: WireOptions): Promise<WireConnection> {
-    const client = new Client({
-      connectionString: sessionUrl(options),
-      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      keepAlive: true,
-      keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
-    });
-    const connection = new WireConnection(client);
+    let client: Client | undefined;
     try {
+      client = new Client({
+        connectionString: sessionUrl(options),
+        connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+        keepAlive: true,
+        keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+      });
+      const connection = new WireConnection(client);
       await client.connect();
+      await client.query(UNCONVERTED_SQL);
+      return connection;
     } catch (error) {
+      // pg leaves the socket open when it is itself that gives up, and with it the process.
+      client?.connection.stream.destroy();
       throw connectFailure(error, options) ?? error;
     }
-    await client.query(UNCONVERTED_SQL);
-    return connection;
   }
 
   /** The server process by what the login said. A pooler says something else than `pg_backend_pid()` does. */

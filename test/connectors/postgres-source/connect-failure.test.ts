@@ -10,6 +10,14 @@ test.each([
   ['source.no_replication', '42501', 'permission denied to start WAL sender'],
   ['source.login_refused', '28000', 'no pg_hba.conf entry for replication connection'],
   ['source.login_refused', '28P01', 'password authentication failed for user "cdc"'],
+  ['source.login_refused', '', 'SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string'],
+  ['source.tls_untrusted', 'SELF_SIGNED_CERT_IN_CHAIN', 'self-signed certificate in certificate chain'],
+  [
+    'source.tls_untrusted',
+    'ERR_TLS_CERT_ALTNAME_INVALID',
+    "Hostname/IP does not match certificate's altnames",
+  ],
+  ['source.tls_unsupported', '', 'The server does not support SSL connections'],
   ['source.no_database', '3D000', 'database "shop" does not exist'],
 ])('S138 S139 %s is refused for good, by name and without the password', (code, sqlstate, message) => {
   const failure = connectFailure(refusal(sqlstate, message), ATTEMPT);

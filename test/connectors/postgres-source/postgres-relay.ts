@@ -10,15 +10,16 @@ export interface PostgresRelay extends AsyncDisposable {
   filterServer: (chunk: Buffer) => Buffer | null;
   /** While true, the end of one side is not told to the other: a line that is dead half-open. */
   silent: boolean;
+  /** Where new connections go from now on. */
+  target: URL;
   /** Cuts every connection; new ones are let through. */
   cut(): void;
 }
 
 export async function openPostgresRelay(databaseUrl: string): Promise<PostgresRelay> {
-  const target = new URL(databaseUrl);
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
-    const upstream = connect(Number(target.port), target.hostname);
+    const upstream = connect(Number(relay.target.port), relay.target.hostname);
     for (const socket of [client, upstream]) {
       sockets.add(socket);
       socket.setNoDelay(true);
@@ -40,6 +41,7 @@ export async function openPostgresRelay(databaseUrl: string): Promise<PostgresRe
     filterClient: (chunk) => chunk,
     filterServer: (chunk) => chunk,
     silent: false,
+    target: new URL(databaseUrl),
     cut() {
       for (const socket of sockets) socket.destroy();
       sockets.clear();

@@ -20,9 +20,12 @@ export interface SourceProcess extends AsyncDisposable {
   readonly log: () => string;
 }
 
+/** For a flag without a value. */
+export const SWITCH = '(switch)';
+
 /** Starts the source of `database`; `flags` come on top of the usual ones. */
 export function startSource(
-  database: SourceDatabase,
+  database: Pick<SourceDatabase, 'name' | 'url'>,
   flags: Readonly<Record<string, string>> = {},
 ): SourceProcess {
   const all = {
@@ -33,7 +36,9 @@ export function startSource(
     'slot-name': database.name,
     ...flags,
   };
-  const args = Object.entries(all).flatMap(([flag, value]) => [`--${flag}`, value]);
+  const args = Object.entries(all).flatMap(([flag, value]) =>
+    value === SWITCH ? [`--${flag}`] : [`--${flag}`, value],
+  );
   const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
   dieWithParent(child);
   // A test that times out does not dispose what it holds.
