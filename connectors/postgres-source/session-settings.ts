@@ -18,6 +18,8 @@ const PRINTING = {
 const PATIENCE = {
   statement_timeout: '0',
   idle_in_transaction_session_timeout: '0',
+  // Marks and probes do not wait for a synchronous standby that hangs.
+  synchronous_commit: 'local',
 } as const;
 
 interface SessionRequest {

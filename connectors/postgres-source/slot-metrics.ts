@@ -15,6 +15,7 @@ export class SlotMetrics {
   readonly #active;
   readonly #invalidated;
   readonly #xminAge;
+  readonly #readXminAge;
 
   constructor(metrics: Metrics) {
     const gauge = (name: string, help: string) => metrics.gauge(name, help, []);
@@ -32,6 +33,10 @@ export class SlotMetrics {
       METRIC.slotXminAge,
       'Transactions whose catalog rows VACUUM must keep for the slot',
     );
+    this.#readXminAge = gauge(
+      METRIC.readXminAge,
+      'Transactions whose rows VACUUM must keep for a table that is being read',
+    );
   }
 
   show(slot: SlotReading, forecast: SlotForecast): void {
@@ -45,5 +50,6 @@ export class SlotMetrics {
     this.#invalidated.reset();
     if (slot.invalidation !== null) this.#invalidated.set({ reason: slot.invalidation }, 1);
     this.#xminAge.set(slot.catalogXminAge);
+    this.#readXminAge.set(slot.readXminAge);
   }
 }

@@ -114,5 +114,6 @@ function logFields(name: string, slot: SlotReading, forecast: SlotForecast): obj
     inactiveMs,
     invalidation,
     catalogXminAge: slot.catalogXminAge,
+    readXminAge: slot.readXminAge,
   };
 }

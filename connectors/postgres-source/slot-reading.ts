@@ -21,6 +21,8 @@ export interface SlotReading {
   readonly invalidation: string | null;
   /** Transactions since the one whose catalog rows VACUUM must keep for the slot. */
   readonly catalogXminAge: number;
+  /** Transactions since the oldest whose rows VACUUM must keep for a table that is being read; 0 while none is. */
+  readonly readXminAge: number;
   /** max_slot_wal_keep_size; null without a limit. */
   readonly keepBytesMax: number | null;
   /** idle_replication_slot_timeout (Postgres 18), milliseconds; null when there is none. */
@@ -42,7 +44,9 @@ const SQL = `
       WHEN wal_status = 'lost' THEN 'wal_removed' END) AS invalidation,
     (SELECT setting::float8 * 1048576 FROM pg_settings WHERE name = 'max_slot_wal_keep_size') AS keep,
     (SELECT setting::float8 * CASE unit WHEN 'min' THEN 60000 WHEN 's' THEN 1000 ELSE 1 END FROM pg_settings
-      WHERE name = 'idle_replication_slot_timeout') AS idle
+      WHERE name = 'idle_replication_slot_timeout') AS idle,
+    (SELECT coalesce(max(age(backend_xmin)), 0) FROM pg_stat_activity WHERE application_name IN
+      (left('millrace-source ' || $1, 63), left('millrace-snapshot ' || $1, 63), left('millrace-copy ' || $1, 63))) AS reads
   FROM pg_replication_slots s CROSS JOIN (SELECT ${FLUSHED_LSN} AS flushed) w WHERE slot_name = $1`;
 
 interface Row {
@@ -58,6 +62,7 @@ interface Row {
   readonly invalidation: string | null;
   readonly keep: number;
   readonly idle: number | null;
+  readonly reads: number;
 }
 
 /** Null when there is no such slot. */
@@ -75,6 +80,7 @@ export async function readSlot(sql: WireConnection, slotName: string): Promise<S
     inactiveMs: row.inactive,
     invalidation: row.invalidation,
     catalogXminAge: row.age,
+    readXminAge: row.reads,
     keepBytesMax: row.keep < 0 ? null : row.keep,
     idleTimeoutMs: row.idle === null || row.idle <= 0 ? null : row.idle,
   };

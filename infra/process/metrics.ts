@@ -13,6 +13,7 @@ export const METRIC = {
   slotWalStatus: 'millrace_slot_wal_status',
   slotActive: 'millrace_slot_active',
   slotInvalidated: 'millrace_slot_invalidated',
+  readXminAge: 'millrace_source_read_xmin_age_transactions',
   slotXminAge: 'millrace_slot_catalog_xmin_age_transactions',
   snapshotRows: 'millrace_snapshot_rows_total',
   snapshotChunks: 'millrace_snapshot_chunks_total',

@@ -14,6 +14,7 @@ export const HEALTHY_SLOT: SlotReading = {
   inactiveMs: null,
   invalidation: null,
   catalogXminAge: 10,
+  readXminAge: 0,
   keepBytesMax: 1024 * MIB,
   idleTimeoutMs: null,
 };

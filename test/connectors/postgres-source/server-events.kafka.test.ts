@@ -1,6 +1,12 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { type OwnPostgres, startOwnPostgres } from '../../support/own-postgres.ts';
+import { readSlot } from '../../../connectors/postgres-source/slot-reading.ts';
+import { WireConnection } from '../../../connectors/postgres-source/wire-connection.ts';
 import { KafkaView } from './cdc-topic.ts';
+import { openPostgresRelay } from './postgres-relay.ts';
 import { type SourceDatabase, createSourceDatabase } from './source-database.ts';
 import { type SourceProcess, startSource } from './source-process.ts';
 import { STREAMING, acknowledged, told } from './streamed-tables.ts';
@@ -133,3 +139,73 @@ test.each(['SIGINT', 'SIGQUIT'] as const)(
     expect(await source.end('SIGTERM')).toBe(0);
   },
 );
+
+const BACKFILL = fileURLToPath(new URL('../../../connectors/postgres-source/backfill.ts', import.meta.url));
+
+async function standbyIsBack(): Promise<void> {
+  await server.sql('ALTER SYSTEM RESET synchronous_standby_names');
+  await server.sql('SELECT pg_reload_conf()');
+}
+
+test('S79b a copy waits for a commit that hangs on a synchronous standby and was streamed, and sets nothing back', async () => {
+  await using database = await withTable();
+  await using view = await KafkaView.open();
+  await database.sql("INSERT INTO t SELECT g, 'old' FROM generate_series(1, 100) g");
+  await using source = database.source({ 'chunk-rows-max': '1' });
+  await source.logged(STREAMING);
+  onTestFinished(standbyIsBack);
+  await server.sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+  await server.sql('SELECT pg_reload_conf()');
+  await database.until("SELECT current_setting('synchronous_standby_names') = 'nobody'");
+  await promisify(execFile)(process.execPath, [BACKFILL, 'public.t', '--database-url', database.url]);
+  await source.logged('backfill begins');
+  const hanging = server.sql("UPDATE t SET v = 'new' WHERE id = 100", database.name);
+  const again = async (): Promise<string> => (await source.get('/metrics')).body;
+  await expect.poll(again, { timeout: 30_000 }).toMatch(/^millrace_snapshot_chunks_total.*again.* [1-9]/m);
+  await view.eventsOnce(database.topic, 101);
+  expect(await database.sql('SELECT v FROM t WHERE id = 100')).toEqual([['old']]);
+  expect(source.log()).not.toContain('"msg":"table copied"');
+  await standbyIsBack();
+  await hanging;
+  await source.logged('"msg":"table copied"');
+  const ofLast = (await view.events(database.topic)).filter(({ key }) => Number(key?.['id']) === 100);
+  expect(told(ofLast)).toEqual(['r 100 old', 'u 100 new', 'r 100 new']);
+});
+
+/** What the sessions of the source keep VACUUM from, as `SQL` that gives one text: a number, or nothing. */
+const XMIN = (name: string): string =>
+  `SELECT max(age(backend_xmin))::text FROM pg_stat_activity WHERE application_name LIKE 'millrace-%${name}'`;
+
+test('S81 the first copy holds back VACUUM as long as it lasts, a chunked copy as long as a chunk', async () => {
+  await using database = await withTable();
+  await database.sql(
+    "INSERT INTO t SELECT g, 'x' FROM generate_series(1, 100) g; INSERT INTO t VALUES (101, 'stop here')",
+  );
+  await using relay = await openPostgresRelay(database.url);
+  relay.filterServer = (chunk) => (chunk.includes('stop here') ? null : chunk);
+  await using source = startSource({ ...database, url: relay.url });
+  const held = async (): Promise<number> => Number((await database.sql(XMIN(database.name)))[0]?.[0] ?? 0);
+  await database.until(
+    `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'millrace-snapshot ${database.name}' AND backend_xmin IS NOT NULL)`,
+  );
+  const before = await held();
+  for (let i = 0; i < 20; i++) await database.sql('SELECT pg_current_xact_id()');
+  expect(await held()).toBeGreaterThanOrEqual(before + 20);
+  await using looking = await WireConnection.open({
+    url: database.url,
+    replication: false,
+    applicationName: 'test',
+  });
+  expect((await readSlot(looking, database.name))?.readXminAge).toBeGreaterThanOrEqual(before + 20);
+  await source.end('SIGKILL');
+
+  relay.filterServer = (chunk) => chunk;
+  await using chunked = startSource(
+    { ...database, url: relay.url },
+    { 'snapshot-mode': 'chunked', 'chunk-rows-max': '10' },
+  );
+  await chunked.logged('table copied');
+  await chunked.logged(STREAMING);
+  for (let i = 0; i < 20; i++) await database.sql('SELECT pg_current_xact_id()');
+  expect((await readSlot(looking, database.name))?.readXminAge).toBeLessThan(20);
+});
