@@ -12,8 +12,8 @@ const run = promisify(execFile);
 /** Debian and Red Hat keep the server's programs out of the PATH; Homebrew keeps old versions so. */
 const SYSTEM_PARENTS = ['/usr/lib/postgresql', '/usr/pgsql', '/opt/homebrew/opt', '/usr/local/opt'];
 
-/** pgoutput's protocol version 2 came with 14. */
-const POSTGRES_OLDEST = 14;
+/** The oldest that the source reads. */
+const POSTGRES_OLDEST = 15;
 
 const NATIVE_ARCH: Readonly<Record<string, string>> = { darwin: 'darwin', linux: 'linux', win32: 'windows' };
 

@@ -56,7 +56,8 @@ test('S17 a key that is defined anew, and that the registry does not take, stops
   await sql("INSERT INTO t VALUES (3, 'c')");
   expect(await tables.source().exited).toBe(1);
   expect(tables.source().log()).toContain('registry.incompatible');
-  expect(told(await tables.view.events(tables.topicOf('t')))).toEqual(['c 1 a']);
+  // A transaction is committed some milliseconds before its marker lets readers see it.
+  expect(told(await tables.view.eventsOnce(tables.topicOf('t'), 1))).toEqual(['c 1 a']);
 });
 
 test('S103 a row filter turns updates into creates and deletes', async () => {
