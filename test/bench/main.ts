@@ -10,14 +10,25 @@ import { figures } from './figures.ts';
 import type { Figure } from './figures.ts';
 import { idle } from './idle.ts';
 import type { IdleFigures } from './idle.ts';
+import { outboxLatency } from './outbox/latency.ts';
 import { installPeers } from './peers.ts';
 import { soak } from './soak.ts';
+import { sourceBench } from './source/source-bench.ts';
+import { sourceLatency } from './source/source-latency.ts';
 import type { SoakFigures } from './soak.ts';
 import { throughput } from './throughput.ts';
 
 const PEERS_FOLDER = join(import.meta.dirname, '../../.local/bench-peers');
 const BENCHES = ['produce', 'consume', 'soak', 'idle'] as const;
 type Bench = (typeof BENCHES)[number];
+
+/** Those with options and a method of their own. */
+const OWN: Readonly<Record<string, (argv: readonly string[]) => Promise<number>>> = {
+  source: sourceBench,
+  'source-latency': sourceLatency,
+  outbox: outboxLatency,
+};
+const USAGE = `npm run bench -- ${[...BENCHES, ...Object.keys(OWN)].join('|')}`;
 
 const METHOD: Readonly<Record<Bench, string>> = {
   produce: `Real broker on this machine, one topic of 16 partitions, keys of 8 bytes and values of 200, acks=all, sends of
@@ -76,13 +87,13 @@ function line({
 
 async function main(): Promise<number> {
   const [name = '', ...rest] = process.argv.slice(2);
+  const own = OWN[name];
+  if (own !== undefined) return await own(rest);
   const bench = BENCHES.find((known) => known === name);
-  const parsed = parseOptions(`npm run bench -- ${BENCHES.join('|')}`, OPTIONS, rest, process.env);
+  const parsed = parseOptions(USAGE, OPTIONS, bench === undefined ? ['--help'] : rest, process.env);
   if (bench === undefined || parsed.kind === 'help') {
-    process.stdout.write(
-      parsed.kind === 'help' ? parsed.text : `usage: npm run bench -- ${BENCHES.join('|')}\n`,
-    );
-    return parsed.kind === 'help' ? 0 : 2;
+    if (parsed.kind === 'help') process.stdout.write(parsed.text);
+    return bench === undefined && name !== '--help' ? 2 : 0;
   }
   const { options } = parsed;
   if (!options.json) process.stdout.write(`${METHOD[bench]}\n`);

@@ -134,9 +134,13 @@ function line(form: string, took: readonly number[]): string {
   return `${form.padEnd(8)} ${took.length} events   p50 ${at(0.5)} ms   p95 ${at(0.95)} ms   p99 ${at(0.99)} ms   max ${at(1)} ms\n`;
 }
 
-async function main(): Promise<void> {
-  const parsed = parseOptions('node test/bench/outbox/main.ts', OPTIONS, process.argv.slice(2), process.env);
-  if (parsed.kind === 'help') return void process.stdout.write(parsed.text);
+/** How long an event takes from its commit to a read-committed consumer. */
+export async function outboxLatency(argv: readonly string[]): Promise<number> {
+  const parsed = parseOptions('npm run bench -- outbox', OPTIONS, argv, process.env);
+  if (parsed.kind === 'help') {
+    process.stdout.write(parsed.text);
+    return 0;
+  }
   const { events, perSecond } = parsed.options;
   process.stdout.write(`${METHOD}\n`);
   await using stack = await startStack(
@@ -162,6 +166,5 @@ async function main(): Promise<void> {
   await database.client.query(`SELECT pg_drop_replication_slot('${database.name}')`);
   await database.client.end();
   await onServer(stack, `DROP DATABASE ${database.name}`);
+  return 0;
 }
-
-await main();
