@@ -1,6 +1,6 @@
 import { systemClock } from '../../../infra/process/clock.ts';
 import { TABLE_CONFIG } from '../../../schemas/topic.ts';
-import { watchTopic, WARM_UP_PART } from './topic-watch.ts';
+import { watchTopic } from './topic-watch.ts';
 import { copyOut, receiveLogical } from './ceiling.ts';
 import type { BenchPlace } from './bench-place.ts';
 import { lastErrors } from './debezium-worker.ts';
@@ -48,7 +48,6 @@ export async function copyRun({ url }: BenchDatabase, rows: number): Promise<Par
   return untold(rows, (await copyOut(url, `SELECT * FROM ${ORDERS}`)) - none);
 }
 
-/** `offline` has no warm-up rows: it reads the same rows again and again. */
 export async function readerRun(
   { place }: Measuring,
   segment: WalSegment,
@@ -59,7 +58,7 @@ export async function readerRun(
   const slot = program === 'reader-run.ts' ? name : `${name}_reader`;
   if (slot === name) await segment.rewind();
   else await segment.copySlot(slot);
-  const run = await runReader(place, program, segment, slot, WARM_UP_PART);
+  const run = await runReader(place, program, segment, slot);
   if (slot !== name) await segment.dropSlot(slot);
   return run;
 }

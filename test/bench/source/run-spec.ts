@@ -15,8 +15,6 @@ export interface RunSpec {
   readonly name: string;
   readonly slot: string;
   readonly rows: number;
-  /** Of the rows: those that warm up. */
-  readonly warmUpRows: number;
 }
 
 export interface ReaderRun {
@@ -31,7 +29,6 @@ export async function runReader(
   program: string,
   segment: WalSegment,
   slot: string,
-  warmUpPart: number,
 ): Promise<ReaderRun> {
   const { rows, database } = segment;
   const spec: RunSpec = {
@@ -41,7 +38,6 @@ export async function runReader(
     name: database.name,
     slot,
     rows,
-    warmUpRows: Math.floor(rows * warmUpPart),
   };
   const { stdout } = await promisify(execFile)(
     process.execPath,
@@ -51,7 +47,7 @@ export async function runReader(
   return JSON.parse(stdout) as ReaderRun;
 }
 
-/** Counts rows as they come, and measures from the warm-up's last to the very last. */
+/** Counts rows as they come, and measures from the first ones to the last. */
 export class RowCounter {
   readonly #spec: RunSpec;
   readonly #done = Promise.withResolvers<ReaderRun>();
@@ -68,9 +64,9 @@ export class RowCounter {
 
   add(rows: number): void {
     this.#rows += rows;
-    if (this.#first === null && this.#rows >= this.#spec.warmUpRows)
+    if (this.#first === null)
       this.#first = { rows: this.#rows, at: performance.now(), cpu: process.cpuUsage() };
-    else if (this.#first !== null && this.#rows >= this.#spec.rows) {
+    else if (this.#rows >= this.#spec.rows) {
       const counted = this.#rows - this.#first.rows;
       const { user, system } = process.cpuUsage(this.#first.cpu);
       this.#done.resolve({

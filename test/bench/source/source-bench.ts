@@ -30,7 +30,8 @@ const COMMAND = 'npm run bench -- source';
 
 const METHOD = `Postgres, Kafka and the registry on this machine. Rows (int8 key, text, numeric, timestamptz, bool, jsonb of some 100
 bytes, int4) wait in the WAL before anybody reads them; each reader gets a copy of one slot, so all read the same bytes.
-Runs take turns, figures are medians; the first fifth of the rows warms up and is not counted, start-up is not either.
+Runs take turns, figures are medians. Time, CPU and rows count from the first rows that come out of a reader to the last: the
+start of programs does not, cold code does.
 ceiling   pg_recvlogical with pgoutput protocol 1 to /dev/null; for the snapshot psql's COPY TO STDOUT to /dev/null.
           Whole process less the time to its first row.
 reader    the source with Avro encoding and registry, its records thrown away instead of being produced.

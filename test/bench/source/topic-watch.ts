@@ -11,10 +11,7 @@ const STALLED_MS = 60_000;
 const POLL_MS = 500;
 /** Rows become visible by whole Kafka transactions: a short run is mostly their edges. */
 const SECONDS_MIN = 0.5;
-/** Part of the rows that finds code and caches cold, and is not counted. */
-export const WARM_UP_PART = 0.2;
-
-/** What a writer of a topic did between the end of its warm-up and its last committed record. */
+/** What a writer of a topic did between its first committed records and its last. */
 export interface TopicRun {
   readonly rows: number;
   readonly seconds: number;
@@ -59,7 +56,7 @@ export async function watchTopic(
     if (last.sum - begin < rows || now.at - last.at < QUIET_MS) continue;
     if ((await countRecords(kafka, all, from, last.offsets)) >= rows) break;
   }
-  return await runOf(kafka, all, from, samples, costOf(pid()).peakMib);
+  return await runOf(kafka, all, samples, costOf(pid()).peakMib);
 }
 
 export interface TopicWatch {
@@ -78,20 +75,17 @@ async function sample(kafka: Kafka, all: readonly TopicPartition[], pid: number)
 async function runOf(
   kafka: Kafka,
   all: readonly TopicPartition[],
-  from: readonly number[],
   samples: readonly Sample[],
   peakMib: number,
 ): Promise<TopicRun> {
-  const begin = sumOf(from);
+  // What waits in queues when the first rows appear is little: a later start would count rows that were read before it.
+  const first = samples[0]!;
   const last = samples.at(-1)!;
-  const warm = begin + (last.sum - begin) * WARM_UP_PART;
-  const first = samples.find(({ sum }) => sum >= warm)!;
   const seconds = (last.at - first.at) / 1e3;
   if (seconds < SECONDS_MIN)
-    throw new Error(`too few rows: ${seconds.toFixed(2)} s behind the warm-up say nothing`);
+    throw new Error(`too few rows: ${seconds.toFixed(2)} s between the first rows and the last say nothing`);
   const rows = await countRecords(kafka, all, first.offsets, last.offsets);
-  const measured = samples.slice(samples.indexOf(first));
-  const third = Math.max(1, Math.floor(measured.length / 3));
+  const third = Math.max(1, Math.floor(samples.length / 3));
   const rss = (part: readonly Sample[]): number => median(part.map(({ rssMib }) => rssMib));
   return {
     rows,
@@ -99,7 +93,7 @@ async function runOf(
     rowsPerSecond: rows / seconds,
     cpuMicrosPerRow: ((last.cpuSeconds - first.cpuSeconds) / rows) * 1e6,
     peakMib,
-    rssMib: [rss(measured.slice(0, third)), rss(measured.slice(-third))],
+    rssMib: [rss(samples.slice(0, third)), rss(samples.slice(-third))],
   };
 }
 
