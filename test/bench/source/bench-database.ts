@@ -71,7 +71,8 @@ async function dropSlots(url: string, database: string): Promise<void> {
   }
 }
 
-async function deleteTopics(brokers: string, prefix: string): Promise<void> {
+/** All topics whose names begin so. */
+export async function deleteTopics(brokers: string, prefix: string): Promise<void> {
   const client = new Kafka({
     brokers: brokers.split(','),
     clientId: 'bench-topics',

@@ -13,13 +13,17 @@ export interface BenchPlace extends AsyncDisposable {
   /** Undone in reverse order, when the bench ends, fails or is interrupted. */
   readonly cleanup: AsyncDisposableStack;
   readonly say: (line: string) => void;
+  /** Aborts when the bench is interrupted; its end is then near. */
+  readonly signal: AbortSignal;
 }
 
 /** Starts or joins the stack. SIGINT and SIGTERM undo everything, then end this process. */
 export async function openPlace(request: StackRequest): Promise<BenchPlace> {
   const cleanup = new AsyncDisposableStack();
+  const interrupt = new AbortController();
   const onSignal = (signal: 'SIGINT' | 'SIGTERM'): void => {
     request.onProgress(`${signal}: cleaning up`);
+    interrupt.abort();
     const leave = (): never => process.exit(signal === 'SIGINT' ? EXIT.sigint : EXIT.sigterm);
     cleanup.disposeAsync().then(leave, leave);
   };
@@ -39,6 +43,16 @@ export async function openPlace(request: StackRequest): Promise<BenchPlace> {
     kafka,
     cleanup,
     say: request.onProgress,
+    signal: interrupt.signal,
     [Symbol.asyncDispose]: () => cleanup.disposeAsync(),
   };
+}
+
+/** Runs the bench. What is interrupted fails in many ways: none of them is told, the clean-up ends the process. */
+export async function untilInterrupted<T>({ signal }: BenchPlace, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } finally {
+    if (signal.aborted) await new Promise(() => undefined);
+  }
 }

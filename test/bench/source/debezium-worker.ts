@@ -12,6 +12,7 @@ import type { ServerProcess } from '../../../infra/local/server-process.ts';
 import { systemClock } from '../../../infra/process/clock.ts';
 import { Failure } from '../../../infra/process/failure.ts';
 import type { Compression } from '../../../connectors/kafka/compression.ts';
+import { deleteTopics } from './bench-database.ts';
 import type { BenchPlace } from './bench-place.ts';
 import { fetchDebezium } from './debezium-jars.ts';
 import { ORDERS } from './orders-table.ts';
@@ -85,6 +86,7 @@ export async function startDebezium(place: BenchPlace, options: WorkerOptions): 
   if ('problem' in java) throw new Failure('bench.java_missing', 'stop', java.problem);
   const jars = await fetchDebezium(machine, place.say);
   const run = await createRunFolder(machine);
+  place.cleanup.defer(() => deleteTopics(place.stack.kafkaBrokers, `${options.name}-connect`));
   place.cleanup.defer(() => run.remove());
   const logSettings = join(run.path, 'log4j2.properties');
   await writeFile(logSettings, LOG_SETTINGS);

@@ -6,7 +6,7 @@ import { parseOptions } from '../../../infra/process/options.ts';
 import type { OptionSpecs, Options } from '../../../infra/process/options.ts';
 import { count } from '../../../infra/process/role-options.ts';
 import { createBenchDatabase } from './bench-database.ts';
-import { openPlace } from './bench-place.ts';
+import { openPlace, untilInterrupted } from './bench-place.ts';
 import type { BenchPlace } from './bench-place.ts';
 import { startDebezium } from './debezium-worker.ts';
 import type { DebeziumWorker } from './debezium-worker.ts';
@@ -91,7 +91,7 @@ export async function sourceBench(argv: readonly string[]): Promise<number> {
   await using place = await openPlace(
     stackRequest(options, (line) => void process.stderr.write(`${line}\n`)),
   );
-  const results = await new SourceBench(place, options, chosen).run();
+  const results = await untilInterrupted(place, () => new SourceBench(place, options, chosen).run());
   if (options.json)
     for (const figure of sourceFigures(results)) process.stdout.write(`${JSON.stringify(figure)}\n`);
   else process.stdout.write(`\n${sourceTable(results)}\n\n${sourceAims(results).map(aimLine).join('\n')}\n`);
@@ -220,6 +220,7 @@ class SourceBench {
       const thirds = rssMib === undefined ? '' : ` (${rssMib.map((mib) => Math.round(mib)).join(' -> ')})`;
       this.#place.say(`${part} round ${round}: ${Math.round(rowsPerSecond)} rows/s${cpu}${memory}${thirds}`);
     } catch (error) {
+      if (this.#place.signal.aborted) throw error;
       this.#failed.add(part);
       this.#place.say(`${part} does not run: ${describe(error)}`);
     }

@@ -13,7 +13,7 @@ import { TABLE_CONFIG } from '../../../schemas/topic.ts';
 import type { Figure } from '../figures.ts';
 import { createBenchDatabase } from './bench-database.ts';
 import type { BenchDatabase } from './bench-database.ts';
-import { openPlace } from './bench-place.ts';
+import { openPlace, untilInterrupted } from './bench-place.ts';
 import type { BenchPlace } from './bench-place.ts';
 import { startDebezium } from './debezium-worker.ts';
 import type { WriterSpec, Written } from './latency-writer.ts';
@@ -71,9 +71,14 @@ export async function sourceLatency(argv: readonly string[]): Promise<number> {
   await using place = await openPlace(
     stackRequest(options, (line) => void process.stderr.write(`${line}\n`)),
   );
-  const database = await createBenchDatabase(place);
-  const ours = await measureSource(place, database, options);
-  const theirs = options.debezium ? await measureDebezium(place, database, options) : null;
+  const { ours, theirs } = await untilInterrupted(place, async () => {
+    const database = await createBenchDatabase(place);
+    const source = await measureSource(place, database, options);
+    return {
+      ours: source,
+      theirs: options.debezium ? await measureDebezium(place, database, options) : null,
+    };
+  });
   for (const figure of latencyFigures(ours, theirs))
     process.stdout.write(`${options.json ? JSON.stringify(figure) : line(figure)}\n`);
   return 0;
