@@ -33,7 +33,7 @@ bytes, int4) wait in the WAL before anybody reads them; each reader gets a copy 
 Runs take turns, figures are medians. Time, CPU and rows count from the first rows that come out of a reader to the last: the
 start of programs does not, cold code does.
 ceiling   pg_recvlogical with pgoutput protocol 1 to /dev/null; for the snapshot psql's COPY TO STDOUT to /dev/null.
-          Whole process less the time to its first row.
+          From the first byte that it writes.
 reader    the source with Avro encoding and registry, its records thrown away instead of being produced.
 peer      pg-logical-replication, pgoutput plugin, rows counted and dropped.
 ours      the source role as a process: Avro, acks=all, exactly once. Time and rows from what a read-committed reader could see
@@ -58,7 +58,7 @@ const OPTIONS = {
     schema: count.default(500_000),
     help: 'rows in transactions of 100 and 10,000, and of the snapshot',
   },
-  singleRows: { schema: count.default(150_000), help: 'transactions of one row' },
+  singleRows: { schema: count.default(100_000), help: 'transactions of one row' },
   bigRows: { schema: count.default(2_000_000), help: 'rows of the one large transaction' },
   partitions: { schema: count.default(4), help: 'partitions of the topics' },
   compression: { schema: z.enum(COMPRESSIONS).default('none'), help: 'of producers, ours and the peers' },

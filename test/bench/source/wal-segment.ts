@@ -15,8 +15,7 @@ const STREAMING = '"msg":"streaming"';
 export interface WalSegment {
   readonly database: BenchDatabase;
   readonly rows: number;
-  /** Before the first and behind the last of the rows. */
-  readonly startLsn: string;
+  /** Behind the last of the rows. */
   readonly endLsn: string;
   /** A new slot before the first row. */
   readonly copySlot: (name: string) => Promise<void>;
@@ -59,7 +58,6 @@ export async function writeSegment(
   };
   await value(`SELECT pg_copy_logical_replication_slot('${name}', '${base}')`);
   const position = await lastRecord(place.kafka, `${name}.position`, name);
-  const startLsn = await value('SELECT pg_current_wal_insert_lsn()');
   await writeOrders(client, 1, rows, perTransaction);
   const endLsn = await value('SELECT pg_current_wal_insert_lsn()');
   await client.query('INSERT INTO finish VALUES (1)');
@@ -67,7 +65,6 @@ export async function writeSegment(
   return {
     database,
     rows,
-    startLsn,
     endLsn,
     copySlot,
     dropSlot,
