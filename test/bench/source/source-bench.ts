@@ -55,7 +55,7 @@ const OPTIONS = {
   },
   rounds: { schema: count.default(3), help: 'runs of each part, in turn' },
   rows: {
-    schema: count.default(500_000),
+    schema: count.default(400_000),
     help: 'rows in transactions of 100 and 10,000, and of the snapshot',
   },
   singleRows: { schema: count.default(100_000), help: 'transactions of one row' },
