@@ -48,7 +48,7 @@ export async function readerRun(
 ): Promise<PartRun> {
   const { name } = segment.database;
   // The source knows its slot by its position in Kafka, which is of one slot.
-  const slot = program === 'reader-run.ts' ? name : `${name}_reader`;
+  const slot = program === 'peer-run.ts' ? `${name}_peer` : name;
   if (slot === name) await segment.rewind();
   else await segment.copySlot(slot);
   const run = await runReader(place, program, segment, slot);
