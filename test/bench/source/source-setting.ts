@@ -31,6 +31,8 @@ export function sourceOptions({ url, name }: RunSpec): SourceOptions {
     snapshotMode: 'exported',
     chunkRowsMax: 10_000,
     tablesAtOnce: 2,
+    slotFailover: false,
+    acceptTimeline: null,
     tableIncludeList: [],
     tableExcludeList: [],
     columnIncludeList: [],
