@@ -6,6 +6,8 @@ import { digits, digitsEnd, isDigit } from './digits.ts';
  * https://www.postgresql.org/docs/current/datatype-datetime.html
  */
 
+const ZERO = 0x30;
+const DASH = 0x2d;
 const POINT = 0x2e;
 const SECONDS_PER_DAY = 86_400;
 
@@ -23,6 +25,8 @@ export function readTime(source: Buffer, start: number, end: number): number {
 /** Seconds since 1970-01-01 00:00 UTC, rounded down; NaN for infinity. The rest is {@link readTimestampMicros}. */
 export function readTimestampSeconds(source: Buffer, start: number, end: number): number {
   if (!isDigit(source[start])) return Number.NaN;
+  if (source[start + YEAR_DIGITS] === DASH && !isBc(source, end))
+    return recentDays(source, start) * SECONDS_PER_DAY + secondsAt(source, start + YEAR_DIGITS + 7);
   const yearEnd = digitsEnd(source, start, end);
   const days = daysAt(source, start, yearEnd, isBc(source, end));
   return days * SECONDS_PER_DAY + secondsAt(source, yearEnd + 7);
@@ -30,7 +34,24 @@ export function readTimestampSeconds(source: Buffer, start: number, end: number)
 
 /** The microseconds behind the whole second, 0 to 999999. */
 export function readTimestampMicros(source: Buffer, start: number, end: number): number {
-  return fractionMicros(source, digitsEnd(source, start, end) + 15, end);
+  const isUsual = source[start + YEAR_DIGITS] === DASH;
+  const yearEnd = isUsual ? start + YEAR_DIGITS : digitsEnd(source, start, end);
+  return fractionMicros(source, yearEnd + 15, end);
+}
+
+const YEAR_DIGITS = 4;
+/** The date that was read last: the timestamps of rows that follow each other mostly have the same. */
+const recent = { printed: -1, days: 0 };
+
+/** As {@link daysAt}, of a year of four digits. */
+function recentDays(source: Buffer, start: number): number {
+  const century = twoDigits(source, start) * 100 + twoDigits(source, start + 2);
+  const printed = (century * 100 + twoDigits(source, start + 5)) * 100 + twoDigits(source, start + 8);
+  if (printed !== recent.printed) {
+    recent.days = daysAt(source, start, start + YEAR_DIGITS, false);
+    recent.printed = printed;
+  }
+  return recent.days;
 }
 
 /** `yearEnd` is the dash behind the year; month and day have two digits each. */
@@ -46,15 +67,22 @@ function daysAt(source: Buffer, start: number, yearEnd: number, bc: boolean): nu
 }
 
 function secondsAt(source: Buffer, at: number): number {
-  return (
-    digits(source, at, at + 2) * 3600 + digits(source, at + 3, at + 5) * 60 + digits(source, at + 6, at + 8)
-  );
+  return twoDigits(source, at) * 3600 + twoDigits(source, at + 3) * 60 + twoDigits(source, at + 6);
 }
 
 function fractionMicros(source: Buffer, at: number, end: number): number {
   if (at >= end || source[at] !== POINT) return 0;
-  const fractionEnd = digitsEnd(source, at + 1, end);
-  return digits(source, at + 1, fractionEnd) * 10 ** (6 - (fractionEnd - at - 1));
+  let micros = 0;
+  let unit = 1_000_000;
+  for (let i = at + 1; i < end && isDigit(source[i]); i++) {
+    micros = micros * 10 + (source[i] as number) - ZERO;
+    unit /= 10;
+  }
+  return micros * unit;
+}
+
+function twoDigits(source: Buffer, at: number): number {
+  return ((source[at] as number) - ZERO) * 10 + (source[at + 1] as number) - ZERO;
 }
 
 /** Only ` BC` ends in the letter C. */
