@@ -27,6 +27,8 @@ export class Batcher {
   readonly #bytesMax: number;
   readonly #publish: Publish;
   readonly #onError: (error: unknown) => void;
+  /** Records so far: the place of the next one. */
+  added = 0;
   #records = new RecordList();
   #bytes = 0;
   /** Of the records: those of transactions that are complete. */
@@ -69,6 +71,7 @@ export class Batcher {
   /** Adds a record of the change `(finalLsn, seq)`; all records of one change are added before the next check of `full`. */
   add(record: ProducerRecord, finalLsn: Lsn, seq: number): void {
     this.#records.add(record);
+    this.added++;
     this.#bytes += bytesOf(record) + RECORD_OVERHEAD_BYTES;
     this.#lastFinalLsn = finalLsn;
     this.#lastSeq = seq;

@@ -1,6 +1,8 @@
 import { must } from '../../infra/process/assert.ts';
+import type { Lsn } from './lsn.ts';
 import type { Relation, RelationColumn, ReplicaIdentity } from './relation.ts';
 import type { RelationDetails } from './table-schema.ts';
+import { tableStorage } from './toast-catalog.ts';
 import { TYPES_SQL, type TypeRow, resolveType } from './type-catalog.ts';
 import type { WireConnection } from './wire-connection.ts';
 
@@ -71,6 +73,14 @@ export class Catalog {
     };
   }
 
+  /** Where the WAL ends now. */
+  async walLsn(): Promise<Lsn> {
+    const [row] = await this.#sql.query<{ lsn: string }>(
+      "SELECT (pg_current_wal_lsn() - '0/0'::pg_lsn)::text AS lsn",
+    );
+    return BigInt(must(row, 'pg_current_wal_lsn() gave no row').lsn);
+  }
+
   async details(relation: Relation): Promise<RelationDetails> {
     const columns = await this.#sql.query<{ typeName: string; dimensions: number }>(COLUMN_TYPES_SQL, [
       relation.columns.map((column) => column.typeOid),
@@ -93,6 +103,7 @@ export class Catalog {
       primaryKey: primaryKey.map(({ name }) => name),
       isKeyDeferrable: primaryKey.some(({ deferrable }) => deferrable),
       isTextUnchecked: this.#isTextUnchecked,
+      storage: await tableStorage(this.#sql, relation),
     };
   }
 }

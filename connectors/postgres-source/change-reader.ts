@@ -23,6 +23,7 @@ import { STREAM, XLOG_HEADER_BYTES } from './replication-connection.ts';
 import type { RowEncoder } from './row-encoder.ts';
 import type { SchemaBook } from './schema-book.ts';
 import { BACKFILL_MESSAGE } from './backfill-request.ts';
+import type { ToastFill } from './toast-fill.ts';
 import type { TransactionCounter } from './transaction-counter.ts';
 import type { TransactionCursor } from './transaction-cursor.ts';
 import { type TransactionHead, transactionHead } from './transaction-head.ts';
@@ -46,6 +47,7 @@ export interface ChangeReaderOptions {
   readonly deferred: DeferredKeys;
   readonly onTruncate: OnTruncate;
   readonly transactions: TransactionCounter;
+  readonly toast: ToastFill;
   /** A backfill is asked for, in the message's own words. */
   readonly onBackfill: (content: string) => void;
   readonly events: Omit<EventStream, 'tables'>;
@@ -286,11 +288,12 @@ export class ChangeReader {
   }
 
   #insert(segment: Buffer): void {
-    const { cursor, batcher, onChange } = this.#options;
+    const { cursor, batcher, toast, onChange } = this.#options;
     const encoder = this.#encoder(this.#message.relationOid);
     if (encoder === null) return;
     this.#options.transactions.count(encoder, this.#head);
     const record = encoder.row('c', segment, this.#message.newTuple, null, this.#head, cursor.seq);
+    toast.noteRow(encoder, this.#message.relationOid, record, this.#message.newTuple, false);
     batcher.add(record, cursor.finalLsn, cursor.seq);
     this.#touch(record, false);
     onChange('c', encoder);
@@ -298,8 +301,8 @@ export class ChangeReader {
 
   /** A new primary key is the end of one row and the begin of another. */
   #update(segment: Buffer): void {
-    const { cursor, batcher, onChange } = this.#options;
-    const { oldRow, oldTuple, newTuple } = this.#message;
+    const { cursor, batcher, toast, onChange } = this.#options;
+    const { oldRow, oldTuple, newTuple, relationOid } = this.#message;
     const { outbox } = this.#options.events;
     if (this.#message.relationOid === outbox?.oid) return outbox.updated();
     const encoder = this.#encoder(this.#message.relationOid);
@@ -310,7 +313,10 @@ export class ChangeReader {
       if (oldKey !== null) return this.#replace(encoder, segment, oldKey, old);
     }
     this.#options.transactions.count(encoder, this.#head);
+    if (isHoled(newTuple, old))
+      toast.complete(encoder, relationOid, encoder.goodKey(segment, newTuple, null), newTuple);
     const record = encoder.row('u', segment, newTuple, old, this.#head, cursor.seq);
+    toast.noteRow(encoder, relationOid, record, newTuple, false);
     batcher.add(record, cursor.finalLsn, cursor.seq);
     this.#touch(record, isHoled(newTuple, old));
     onChange('u', encoder);
@@ -318,27 +324,31 @@ export class ChangeReader {
 
   /** A row with a new primary key: one ends, another begins, and each names the other. */
   #replace(encoder: RowEncoder, segment: Buffer, oldKey: Buffer, old: Tuple | null): void {
-    const { cursor, batcher, onChange } = this.#options;
-    const { oldTuple, newTuple } = this.#message;
+    const { cursor, batcher, toast, onChange } = this.#options;
+    const { oldTuple, newTuple, relationOid } = this.#message;
+    if (isHoled(newTuple, old)) toast.complete(encoder, relationOid, oldKey, newTuple);
     this.#options.transactions.count(encoder, this.#head);
     const end = encoder.ended(oldKey, segment, oldTuple, this.#head, cursor.seq);
     this.#options.transactions.count(encoder, this.#head);
     const begin = encoder.row('c', segment, newTuple, old, this.#head, cursor.seq);
     const { ended, begun } = linkedKeys(encoder, { ended: end, begun: begin });
+    toast.noteEnd(encoder, relationOid, ended);
     this.#end(encoder, ended);
     this.#touch({ key: oldKey }, false);
     onChange('d', encoder);
+    toast.noteRow(encoder, relationOid, begun, newTuple, true);
     batcher.add(begun, cursor.finalLsn, cursor.seq);
     this.#touch(begun, isHoled(newTuple, old));
     onChange('c', encoder);
   }
 
   #delete(segment: Buffer): void {
-    const { cursor, onChange } = this.#options;
+    const { cursor, toast, onChange } = this.#options;
     const encoder = this.#encoder(this.#message.relationOid);
     if (encoder === null) return;
     this.#options.transactions.count(encoder, this.#head);
     const record = encoder.deletion(segment, this.#message.oldTuple, this.#head, cursor.seq);
+    toast.noteEnd(encoder, this.#message.relationOid, record);
     this.#end(encoder, record);
     this.#touch(record, false);
     onChange('d', encoder);

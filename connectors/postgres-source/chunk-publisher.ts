@@ -6,6 +6,7 @@ import type { Lsn } from './lsn.ts';
 import type { Relation } from './relation.ts';
 import type { RowEncoder } from './row-encoder.ts';
 import type { SchemaBook } from './schema-book.ts';
+import type { ToastFill } from './toast-fill.ts';
 import type { TransactionHead } from './transaction-head.ts';
 import { Tuple, readDataRow } from './tuple.ts';
 
@@ -13,6 +14,7 @@ export interface ChunkPublisherOptions {
   readonly book: SchemaBook;
   readonly batcher: Batcher;
   readonly copies: CopyBook;
+  readonly toast: ToastFill;
   readonly onRow: (encoder: RowEncoder) => void;
 }
 
@@ -31,7 +33,7 @@ export class ChunkPublisher {
   }
 
   publish(window: ChunkWindow, head: TransactionHead, lsn: Lsn, markSeq: number): Relation | null {
-    const { book, batcher, copies, onRow } = this.#options;
+    const { book, batcher, copies, toast, onRow } = this.#options;
     const { chunk } = window;
     // A copy that was begun again meanwhile, or given up, has no use for the chunk.
     const wanted = chunk !== null && copies.copy(window.oid) === chunk.from;
@@ -44,7 +46,9 @@ export class ChunkPublisher {
     for (const { segment, at } of chunk.rows.values()) {
       readDataRow(segment, at, this.#tuple);
       seq++;
-      batcher.add(encoder.row('r', segment, this.#tuple, null, head, seq), lsn, seq);
+      const record = encoder.row('r', segment, this.#tuple, null, head, seq);
+      toast.noteRow(encoder, window.oid, record, this.#tuple, false);
+      batcher.add(record, lsn, seq);
       onRow(encoder);
     }
     if (chunk.last) copies.finish(window.oid);

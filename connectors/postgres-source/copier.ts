@@ -3,6 +3,7 @@ import { describe } from '../../infra/process/failure.ts';
 import type { BackfillRequest } from './backfill-request.ts';
 import { Catalog, type PublishedTable } from './catalog.ts';
 import { newCopy } from './copy-state.ts';
+import type { Lsn } from './lsn.ts';
 import { type CopySessions, TableCopier, type TableCopierOptions } from './table-copier.ts';
 import { refuseCollisions } from './topics.ts';
 import { parseVisibility } from './visibility.ts';
@@ -29,6 +30,8 @@ export interface CopierOptions extends Omit<TableCopierOptions, 'clear'> {
   readonly tablesAtOnce: number;
   /** The slot was made in this session: nothing has been streamed from it before. */
   readonly fresh: boolean;
+  /** A table that is published again: what its topic has from before `since` is of another time. */
+  readonly onAdded: (table: PublishedTable, since: Lsn) => void;
   /** Told of what ends the copying; the stream must end too. */
   readonly onError: (error: unknown) => void;
 }
@@ -82,9 +85,10 @@ export class Copier {
     }
     log.info(facts, 'backfill begins');
     // The first copy of all stays what it is.
-    copies.begin(
-      newCopy(request.oid, earlier?.initial === true, earlier === undefined ? request.where : null),
-    );
+    copies.begin({
+      ...newCopy(request.oid, earlier?.initial === true, earlier === undefined ? request.where : null),
+      since: earlier?.since,
+    });
     this.#rouse();
   }
 
@@ -106,17 +110,21 @@ export class Copier {
 
   /** Compares the publication with what is copied. */
   async #look(catalog: Catalog): Promise<void> {
-    const { publicationName, topicPrefix, copies, isCopied, log } = this.#options;
+    const { publicationName, topicPrefix, copies, isCopied, onAdded, log } = this.#options;
     const tables = (await catalog.publishedTables(publicationName)).filter(isCopied);
     refuseCollisions(topicPrefix, tables);
     this.#tables = new Map(tables.map((table) => [table.oid, table]));
     copies.keepOnly(new Set(this.#tables.keys()));
-    const added = copies.unknown(this.#tables.keys());
-    if (added.length === 0) return;
-    for (const oid of added) {
-      const { schema, table } = must(this.#tables.get(oid), 'a published table');
-      log.info({ table: `${schema}.${table}` }, 'table was added to the publication: it is copied');
-      copies.begin(newCopy(oid, false));
+    if (copies.unknown(this.#tables.keys()).length === 0) return;
+    const since = await catalog.walLsn();
+    for (const oid of copies.unknown(this.#tables.keys())) {
+      const added = must(this.#tables.get(oid), 'a published table');
+      log.info(
+        { table: `${added.schema}.${added.table}` },
+        'table was added to the publication: it is copied',
+      );
+      copies.begin({ ...newCopy(oid, false), since: String(since) });
+      onAdded(added, since);
     }
     this.#rouse();
   }

@@ -13,6 +13,8 @@ const tableCopy = z.object({
   last: z.array(z.string()).nullable(),
   chunks: z.number().int(),
   rows: z.number().int(),
+  /** LSN from which on the topic tells of the table; absent where it did before, or where nobody needs to know. */
+  since: z.string().regex(/^\d+$/).optional(),
 });
 
 /** How far the copies of the tables are: a part of the position. */
@@ -51,6 +53,12 @@ export class CopyBook {
   /** The copy of a table that is not finished. */
   copy(oid: number): TableCopy | undefined {
     return this.state.open.find((copy) => copy.oid === oid);
+  }
+
+  /** The first copies begin here: what the topics have from before is of another time. */
+  sinceNow(lsn: bigint): void {
+    const open = this.state.open.map((copy) => ({ ...copy, since: String(lsn) }));
+    this.state = { ...this.state, open };
   }
 
   /** Begins a copy, or begins one again. */

@@ -114,7 +114,7 @@ function addColumn(letter: Letter, column: TableColumn, bad: BadRow, i: number, 
   const { source, row } = bad;
   const start = row.starts[i] as number;
   const end = row.ends[i] as number;
-  if (row.kinds[i] === CELL.unchanged) letter.unchanged.push(field);
+  if (row.kinds[i] === CELL.unchanged || row.kinds[i] === CELL.filled) letter.unchanged.push(field);
   else if (row.kinds[i] === CELL.null) letter.columns[field] = null;
   else if (treatment !== null && treatment !== 'exclude')
     addText(letter, field, Buffer.from(maskedText(treatment, source, start, end)), textBytesMax);

@@ -17,6 +17,11 @@ export class EndOffsets {
     return this.#ends.has(topic);
   }
 
+  /** Per partition; undefined for a topic that was not loaded. */
+  of(topic: string): readonly number[] | undefined {
+    return this.#ends.get(topic);
+  }
+
   /** Takes over what a send has acknowledged. Other topics are none of ours. */
   advance(ends: readonly PartitionOffset[]): void {
     for (const { topic, partition, offset } of ends) {

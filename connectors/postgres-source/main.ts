@@ -22,6 +22,7 @@ import { OUTBOX_OPTIONS, eventOptions } from './outbox-options.ts';
 import { SourceMetrics } from './source-metrics.ts';
 import type { SourceOptions } from './source-context.ts';
 import { runSource } from './source.ts';
+import { TOAST_OPTIONS } from './toast-options.ts';
 import { TYPE_OPTIONS } from './type-options.ts';
 
 const commaList = (item: z.ZodString): z.ZodType<string[]> =>
@@ -53,6 +54,7 @@ const OPTIONS = {
   ...TYPE_OPTIONS,
   ...ENVELOPE_OPTIONS,
   ...FAILOVER_OPTIONS,
+  ...TOAST_OPTIONS,
   slotName: { schema: slotName.default('millrace'), help: 'replication slot, made if it is missing' },
   publicationName: { schema: requiredText.default('millrace'), help: 'publication that says what is read' },
   partitions: { schema: count.default(4), help: 'partitions of topics that are made' },

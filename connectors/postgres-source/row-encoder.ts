@@ -16,7 +16,7 @@ import { keySpecial, rowShape, rowTooLarge } from './row-failure.ts';
 import { Slab } from './slab.ts';
 import type { TableColumn, TableSchema } from './table-schema.ts';
 import { type TransactionHead, tombstoneHeaders } from './transaction-head.ts';
-import { CELL, type Tuple } from './tuple.ts';
+import { CELL, type Tuple, type WrittenValue } from './tuple.ts';
 
 /** `__op` of a value: insert, update, snapshot read. */
 export type ValueOp = 'c' | 'u' | 'r';
@@ -352,6 +352,7 @@ export class RowEncoder {
 
   #nullableColumn(out: Buffer, at: number, source: Buffer, row: Tuple, old: Tuple | null, i: number): number {
     let from = row;
+    if (row.kinds[i] === CELL.filled) return this.#filledColumn(out, at, row.filled[i] as WrittenValue, i);
     if (row.kinds[i] === CELL.unchanged) {
       if (old === null || old.kinds[i] === CELL.unchanged) this.#unchanged.push(i);
       else from = old;
@@ -370,6 +371,14 @@ export class RowEncoder {
     }
     out[at] = 0;
     return at + 1;
+  }
+
+  #filledColumn(out: Buffer, at: number, { avro, special }: WrittenValue, i: number): number {
+    if (special !== null) {
+      this.#special ??= {};
+      this.#special[this.#side + (this.schema.columns[i] as TableColumn).field] = special;
+    }
+    return copyBytes(out, at, avro, 0, avro.length);
   }
 
   #keyColumn(out: Buffer, at: number, source: Buffer, row: Tuple, old: Tuple | null, i: number): number {

@@ -24,11 +24,18 @@ import {
 } from './source-filter.ts';
 import type { SourceMetrics } from './source-metrics.ts';
 import { type ColumnTreatment, type RelationDetails, type TableSchema, tableSchema } from './table-schema.ts';
+import {
+  type ToastPolicies,
+  refuseUnmatchedToast,
+  refuseUnsentToast,
+  toastPolicyOf,
+} from './toast-policy.ts';
+import { outOfLineColumns } from './toast-shape.ts';
 import { tableTopic, tableTopicName } from './topics.ts';
 import type { TypePolicy } from './type-policy.ts';
 
 export interface SchemaBookOptions
-  extends FilterOptions, TypePolicy, EnvelopeOptions, Omit<BadRowsOptions, 'onDeadLetter'> {
+  extends FilterOptions, TypePolicy, EnvelopeOptions, ToastPolicies, Omit<BadRowsOptions, 'onDeadLetter'> {
   readonly catalog: Catalog;
   readonly registry: SchemaRegistry;
   readonly kafka: Kafka;
@@ -70,7 +77,8 @@ export class SchemaBook {
 
   /**
    * The tables that the filters let through, of those whose rows are published as such.
-   * @throws Failure `source.filter_unmatched` when a pattern matches nothing of the publication
+   * @throws Failure `source.filter_unmatched`, `source.toast_unmatched` when a pattern or a name matches nothing of the
+   * publication
    */
   async select(
     published: readonly PublishedTable[],
@@ -81,6 +89,7 @@ export class SchemaBook {
     // A column that was dropped while nobody looked is still in WAL that is to be read: its pattern must stay.
     if (hasColumnPatterns(this.#options)) shapes.push(...(await this.#earlierShapes(tables)));
     refuseUnmatched(this.#options, published, shapes);
+    refuseUnmatchedToast(this.#options, published);
     return tables.filter((table) => includesTable(this.#options, table));
   }
 
@@ -115,7 +124,8 @@ export class SchemaBook {
   /**
    * Takes a relation's shape over: catalog, topic, registry. Rows behind it wait until this resolves. Null for a
    * relation that is filtered out.
-   * @throws Failure `registry.*`, `kafka.topic_drift`, `source.key_policy`, `source.column_unprotected`
+   * @throws Failure `registry.*`, `kafka.topic_drift`, `source.key_policy`, `source.column_unprotected`,
+   * `source.toast_identity`
    */
   async adopt(relation: Relation): Promise<RowEncoder | null> {
     const encoder = includesTable(this.#options, relation) ? await this.#open(relation) : null;
@@ -135,6 +145,16 @@ export class SchemaBook {
     const { catalog, registry, topicPrefix, log } = this.#options;
     const details = await catalog.details(relation);
     const table = this.#table(relation, details);
+    if (toastPolicyOf(this.#options, relation) === 'full') {
+      const unsent = outOfLineColumns(relation, details).filter((i) => {
+        const column = table.columns[i];
+        return column?.inKey === false && column.treatment !== 'exclude';
+      });
+      refuseUnsentToast(
+        relation,
+        unsent.map((i) => relation.columns[i]?.name ?? ''),
+      );
+    }
     const spec = tableTopic(
       topicPrefix,
       table,
@@ -163,7 +183,8 @@ export class SchemaBook {
 
   #table(relation: Relation, details: RelationDetails): TableSchema {
     const treatmentOf = (column: string): ColumnTreatment => this.#treatment(relation, column);
-    const table = tableSchema(relation, details, treatmentOf, this.#options);
+    const toast = toastPolicyOf(this.#options, relation);
+    const table = tableSchema(relation, details, treatmentOf, this.#options, toast);
     if (this.#debezium === null) return table;
     return debeziumTable(table, tableTopicName(this.#options.topicPrefix, table));
   }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Kafka } from '../kafka/port.ts';
 import { RecordList } from '../kafka/record-list.ts';
 import { Acker } from './acker.ts';
 import { decodeBackfill, passwordOf } from './backfill-request.ts';
@@ -26,8 +27,10 @@ import { includesTable } from './source-filter.ts';
 import { watchSlot } from './slot-watch.ts';
 import { readSnapshot } from './snapshot.ts';
 import { type SourceContext, type SourceOptions, sourceNames } from './source-context.ts';
-import { bookkeepingTopics, refuseCollisions } from './topics.ts';
 import { keepOnStandbys } from './timeline.ts';
+import type { ToastFill } from './toast-fill.ts';
+import { startToast, toastFill } from './toast-start.ts';
+import { bookkeepingTopics, refuseCollisions, tableTopicName } from './topics.ts';
 import { TransactionCounter } from './transaction-counter.ts';
 import { TransactionCursor } from './transaction-cursor.ts';
 import { WireConnection } from './wire-connection.ts';
@@ -43,6 +46,7 @@ interface Session {
   readonly options: SourceOptions;
   readonly context: SourceContext;
   readonly signal: AbortSignal;
+  readonly kafka: Kafka;
   readonly sql: WireConnection;
   readonly replication: ReplicationConnection;
   readonly catalog: Catalog;
@@ -52,6 +56,7 @@ interface Session {
   readonly events: EventStream;
   readonly publisher: Publisher;
   readonly copies: CopyBook;
+  readonly toast: ToastFill;
   /** The slot is made in this session. */
   readonly fresh: boolean;
   readonly order: WorkingOrder;
@@ -86,7 +91,7 @@ export async function runSession(
   const catalog = await Catalog.open(sql);
   const request = { ...options, positionTopic: names.positionTopic };
   const server = await inspect(sql, replication, catalog, request, stored);
-  const mode = guard(stored, server, request);
+  const fresh = guard(stored, server, request) === 'create';
 
   const ends = new EndOffsets();
   const published = await catalog.publishedTables(options.publicationName);
@@ -96,16 +101,18 @@ export async function runSession(
   const tables = await book.select(published, events.tables);
   refuseCollisions(options.topicPrefix, tables);
   for (const table of tables) await book.adopt(await catalog.relation(table));
-  const fresh = mode === 'create';
   const copies = new CopyBook(firstCopies(stored, fresh, tables));
   const order = workingOrder(options, context);
   if (!fresh && copies.initialDone) order.reach('copied');
+  const identity = identityOf(options, server);
+  const known = fresh ? null : stored;
+  const toast = stack.use(toastFill({ ...options, ...context, identity, stored: known, ends, copies }));
   const publisher = new Publisher({
     ...names,
     producer,
     rowProducer,
     ends,
-    identity: identityOf(options, server),
+    identity,
     copies,
     creating: fresh,
     onInitialDone: () => order.reach('copied'),
@@ -127,7 +134,7 @@ export async function runSession(
     events,
     publisher,
   };
-  const session = { ...parts, copies, fresh, order };
+  const session = { ...parts, kafka, copies, toast, fresh, order };
   await readAndStream(session, stored);
 }
 
@@ -148,6 +155,8 @@ async function readAndStream(session: Session, stored: SourcePosition | null): P
   const slot = session.fresh ? await makeSlot(session) : null;
   if (session.fresh && slot === null) return;
   const start = slot?.progress ?? progressOf(stored);
+  session.context.metrics.phase = 'reading back large values';
+  if (!(await startToast(session.toast, { ...session.options, ...session.context, ...session }))) return;
   const progress = await readFirst(session, start, slot?.snapshotName ?? null);
   if (progress !== null) await stream(session, progress);
 }
@@ -201,6 +210,7 @@ async function makeSlot(
   context.log.info({ slot: options.slotName, lsn: lsnText(slot.consistentPoint) }, 'slot created');
   const progress = { ...progressOf(null), endLsn: slot.consistentPoint };
   publisher.slotIsMade();
+  session.copies.sinceNow(slot.consistentPoint);
   await publisher.publish(new RecordList(), progress);
   return { progress, snapshotName: slot.snapshotName };
 }
@@ -233,9 +243,14 @@ async function readFirst(
   const batcher = new Batcher(
     progress,
     options.batchBytesMax,
-    (records, reached) => publisher.publish(records, reached),
+    async (records, reached) => {
+      const { length } = records;
+      await publisher.publish(records, reached);
+      session.toast.committed(length, reached.endLsn);
+    },
     (error) => reading.abort(asError(error)),
   );
+  session.toast.serve(batcher);
   const complete = await readSnapshot({
     ...session,
     ...context,
@@ -261,11 +276,14 @@ async function stream(session: Session, start: Progress): Promise<void> {
     start,
     options.batchBytesMax,
     async (records, reached) => {
+      const { length } = records;
       await publisher.publish(records, reached);
+      session.toast.committed(length, reached.endLsn);
       acker.published(reached.endLsn);
     },
     (error) => wire.abort(asError(error)),
   );
+  session.toast.serve(batcher);
   const windows = new ChunkWindows();
   const copying = new AbortController();
   const copier = copierOf(session, windows, batcher, copying.signal);
@@ -305,11 +323,12 @@ async function stream(session: Session, start: Progress): Promise<void> {
     signal.removeEventListener('abort', stop);
   }
   watch[Symbol.dispose]();
+  session.toast.close(batcher.published.endLsn);
   await replication.finish();
 }
 
 function copierOf(session: Session, windows: ChunkWindows, batcher: Batcher, signal: AbortSignal): Copier {
-  const { options, context, copies, catalog, book, fresh, replication } = session;
+  const { options, context, copies, catalog, book, toast, fresh, replication } = session;
   return new Copier({
     ...options,
     ...context,
@@ -320,6 +339,7 @@ function copierOf(session: Session, windows: ChunkWindows, batcher: Batcher, sig
     isCopied: (table) =>
       includesTable(options, table) && `${table.schema}.${table.table}` !== options.outbox?.table,
     fresh,
+    onAdded: (table, since) => toast.restart(table.oid, tableTopicName(options.topicPrefix, table), since),
     chunkBytesMax: Math.min(CHUNK_BYTES_MAX, options.batchBytesMax),
     windowId: randomUUID,
     onProgress: () => batcher.publishProgress(),
@@ -336,7 +356,7 @@ function readerOf(
   windows: ChunkWindows,
   copier: Copier,
 ): ChangeReader {
-  const { options, context, book, events, copies } = session;
+  const { options, context, book, events, copies, toast } = session;
   const password = passwordOf(options.databaseUrl);
   const onRow = (encoder: RowEncoder): void => context.metrics.count('r', encoder);
   return new ChangeReader({
@@ -345,10 +365,11 @@ function readerOf(
     book,
     batcher,
     windows,
-    chunks: new ChunkPublisher({ book, batcher, copies, onRow }),
+    chunks: new ChunkPublisher({ book, batcher, copies, toast, onRow }),
     deferred: new DeferredKeys(options.deferredKeyBytesMax),
     onTruncate: options.onTruncate,
     transactions: new TransactionCounter({ ...options, metadata: events.transactions, cursor, batcher }),
+    toast,
     events,
     eventCounts: context.eventCounts,
     onBackfill: (content) => {

@@ -9,6 +9,7 @@ import type { Relation } from './relation.ts';
 import type { RowEncoder } from './row-encoder.ts';
 import type { SchemaBook } from './schema-book.ts';
 import { identifier, literal, qualified } from './sql-text.ts';
+import type { ToastFill } from './toast-fill.ts';
 import { type TransactionHead, transactionHead } from './transaction-head.ts';
 import { Tuple, readDataRow } from './tuple.ts';
 import { nextTurn } from './next-turn.ts';
@@ -24,6 +25,7 @@ export interface SnapshotOptions {
   readonly book: SchemaBook;
   readonly batcher: Batcher;
   readonly tables: readonly PublishedTable[];
+  readonly toast: ToastFill;
   /** Where the stream begins: `__lsn` of every row. */
   readonly consistentPoint: Lsn;
   /** The slot's exported snapshot; null reads what is there now. */
@@ -92,7 +94,7 @@ async function readTable(
     return { table: name, rows, percent, rowsPerSecond: Math.round(rows / Math.max(seconds, 0.001)) };
   };
   session.ask(selectText(table, relation));
-  const reader = new RowReader(options, head, encoder, firstSeq);
+  const reader = new RowReader(options, table.oid, head, encoder, firstSeq);
   for (let loggedMs = startedMs; !reader.done;) {
     if (signal.aborted) return null;
     const segment = session.take();
@@ -125,14 +127,22 @@ class RowReader {
   done = false;
   rows = 0;
   readonly #options: SnapshotOptions;
+  readonly #oid: number;
   readonly #head: TransactionHead;
   readonly #encoder: RowEncoder;
   readonly #firstSeq: number;
   readonly #tuple = new Tuple();
   readonly #commitTs: bigint;
 
-  constructor(options: SnapshotOptions, head: TransactionHead, encoder: RowEncoder, firstSeq: number) {
+  constructor(
+    options: SnapshotOptions,
+    oid: number,
+    head: TransactionHead,
+    encoder: RowEncoder,
+    firstSeq: number,
+  ) {
     this.#options = options;
+    this.#oid = oid;
     this.#head = head;
     this.#encoder = encoder;
     this.#firstSeq = firstSeq;
@@ -156,10 +166,12 @@ class RowReader {
   }
 
   #row(segment: Buffer, at: number): void {
-    const { batcher, consistentPoint, onRow } = this.#options;
+    const { batcher, consistentPoint, toast, onRow } = this.#options;
     readDataRow(segment, at, this.#tuple);
     const seq = this.#firstSeq + ++this.rows;
-    batcher.add(this.#encoder.row('r', segment, this.#tuple, null, this.#head, seq), consistentPoint, seq);
+    const record = this.#encoder.row('r', segment, this.#tuple, null, this.#head, seq);
+    toast.noteRow(this.#encoder, this.#oid, record, this.#tuple, false);
+    batcher.add(record, consistentPoint, seq);
     onRow(this.#encoder);
   }
 }

@@ -10,11 +10,12 @@ import type { FailoverOptions } from './failover-options.ts';
 import type { OnBadRow } from './bad-rows.ts';
 import type { FilterOptions } from './source-filter.ts';
 import type { SourceMetrics } from './source-metrics.ts';
+import type { ToastPolicies } from './toast-policy.ts';
 import { positionTopicName } from './topics.ts';
 import type { TypePolicy } from './type-policy.ts';
 
 export interface SourceOptions
-  extends EventOptions, FailoverOptions, FilterOptions, TypePolicy, EnvelopeOptions {
+  extends EventOptions, FailoverOptions, FilterOptions, TypePolicy, EnvelopeOptions, ToastPolicies {
   readonly databaseUrl: string;
   readonly topicPrefix: string;
   /** `schema.table`; makes the publication when it is missing. Empty: the publication says what is read. */
@@ -43,6 +44,8 @@ export interface SourceOptions
   readonly chunkRowsMax: number;
   /** Tables that are copied at the same time; each takes two sessions. */
   readonly tablesAtOnce: number;
+  /** Directory of the local store of out-of-line values: a cache of what is in Kafka. */
+  readonly stateDir: string;
 }
 
 export interface SourceContext {

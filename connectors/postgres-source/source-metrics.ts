@@ -14,6 +14,7 @@ export class SourceMetrics {
   readonly #events;
   readonly #snapshotRows;
   readonly #deadLetters;
+  readonly #unchangedMissing;
   readonly #snapshotChunks;
   readonly #snapshotRatio;
   readonly #snapshotSecondsLeft;
@@ -53,6 +54,11 @@ export class SourceMetrics {
       'schema',
       'table',
     ]);
+    this.#unchangedMissing = metrics.counter(
+      METRIC.unchangedMissing,
+      'Events that lack an unchanged out-of-line value, though toast=fill was to give it',
+      labels,
+    );
     this.#lagSeconds = metrics.gauge(
       METRIC.sourceLagSeconds,
       'Age of the probe that the slot has not acknowledged yet, 0 when it has',
@@ -93,6 +99,10 @@ export class SourceMetrics {
 
   deadLetter(schema: string, table: string): void {
     this.#deadLetters.inc({ schema, table });
+  }
+
+  unchangedMissing(schema: string, table: string): void {
+    this.#unchangedMissing.inc({ schema, table });
   }
 
   flush(): void {

@@ -8,6 +8,9 @@ import type { ColumnMask } from './column-mask.ts';
 import { policyText } from './column-policy.ts';
 import type { Relation } from './relation.ts';
 import { columnCodec } from './type-codec.ts';
+import type { TableStorage } from './toast-catalog.ts';
+import type { ToastPolicy } from './toast-policy.ts';
+import { type ToastShape, toastColumns, toastShape } from './toast-shape.ts';
 import { DEFAULT_TYPE_POLICY, type TypePolicy, columnRule } from './type-policy.ts';
 
 /**
@@ -23,6 +26,7 @@ export interface RelationDetails {
   readonly isKeyDeferrable?: boolean;
   /** The database does not know its encoding (SQL_ASCII): its text may be no UTF-8. */
   readonly isTextUnchecked?: boolean;
+  readonly storage?: TableStorage;
 }
 
 export interface TableColumn {
@@ -50,6 +54,8 @@ export interface TableSchema {
   readonly isKeyDeferrable: boolean;
   readonly keySchema: AvroRecord | null;
   readonly valueSchema: ValueSchema;
+  /** Which values are kept so that a row can be completed; null where rows are published as they come. */
+  readonly toast: ToastShape | null;
 }
 
 interface ValueSchema extends AvroRecord {
@@ -64,6 +70,8 @@ interface ColumnField extends AvroField {
   readonly 'pg.policy'?: string;
   /** The labels of an enum as they were when the shape was registered; more may come without notice. */
   readonly 'pg.enum'?: readonly string[];
+  /** `pg_attribute.attnum` of a column whose values may be out of line: a rename does not change it. */
+  readonly 'pg.attribute'?: number;
 }
 
 const RESERVED = CHANGE_EVENT_FIELDS.map((field) => field.name);
@@ -77,6 +85,7 @@ export function tableSchema(
   details: RelationDetails,
   treatmentOf: (column: string) => ColumnTreatment = () => null,
   types: TypePolicy = DEFAULT_TYPE_POLICY,
+  toastPolicy: ToastPolicy = 'mark',
 ): TableSchema {
   const names = avroNames(
     relation.columns.map((column) => column.name),
@@ -100,7 +109,13 @@ export function tableSchema(
   });
   for (const i of key) refuseLostKey(relation, i, columns[i]?.treatment ?? null);
   const record = { type: 'record', namespace: namespaceOf(relation), ...originOf(relation) } as const;
-  const fieldOf = (i: number): ColumnField => columnField(relation, details, columns, i);
+  const toast = toastColumns(relation, details, columns);
+  const attributes = new Map(toast.map(({ place, attribute }) => [place, attribute]));
+  const fieldOf = (i: number): ColumnField => {
+    const attribute = attributes.get(i);
+    const field = columnField(relation, details, columns, i);
+    return attribute === undefined ? field : { ...field, 'pg.attribute': attribute };
+  };
   const valueFields = columns.flatMap(({ inKey, treatment }, i) => {
     if (treatment === 'exclude') return [];
     return inKey ? fieldOf(i) : nullable(fieldOf(i));
@@ -120,6 +135,7 @@ export function tableSchema(
       fields: [...valueFields, ...CHANGE_EVENT_FIELDS],
       ...(excluded.length === 0 ? {} : { 'pg.excluded': excluded.map(({ name }) => name) }),
     },
+    toast: toastPolicy === 'fill' ? toastShape(relation, details, toast, key) : null,
   };
 }
 

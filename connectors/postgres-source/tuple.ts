@@ -1,5 +1,16 @@
-/** What stands in a column: see the TupleData format, and `DataRow`, which knows values and nulls only. */
-export const CELL = { null: 0, text: 1, unchanged: 2 } as const;
+/**
+ * What stands in a column: see the TupleData format, and `DataRow`, which knows values and nulls only. `filled` is an
+ * unchanged value that was found elsewhere: in {@link Tuple.filled}, as it was written before.
+ */
+export const CELL = { null: 0, text: 1, unchanged: 2, filled: 3 } as const;
+
+/** A value as a nullable field of a record has it. */
+export interface WrittenValue {
+  /** Avro, with the branch of the union. */
+  readonly avro: Buffer;
+  /** Its text, where Avro has no such value and the field is null. */
+  readonly special: string | null;
+}
 
 const FIRST_CAPACITY = 32;
 
@@ -12,6 +23,14 @@ export class Tuple {
   kinds = new Uint8Array(FIRST_CAPACITY);
   starts = new Int32Array(FIRST_CAPACITY);
   ends = new Int32Array(FIRST_CAPACITY);
+  /** By column, of those that are filled. */
+  readonly filled: WrittenValue[] = [];
+
+  /** Gives an unchanged column its value. */
+  fill(column: number, value: WrittenValue): void {
+    this.kinds[column] = CELL.filled;
+    this.filled[column] = value;
+  }
 
   /** Empties the tuple and makes room. */
   reset(count: number): void {

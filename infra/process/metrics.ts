@@ -15,6 +15,7 @@ export const METRIC = {
   slotInvalidated: 'millrace_slot_invalidated',
   readXminAge: 'millrace_source_read_xmin_age_transactions',
   slotXminAge: 'millrace_slot_catalog_xmin_age_transactions',
+  unchangedMissing: 'millrace_unchanged_missing_total',
   snapshotRows: 'millrace_snapshot_rows_total',
   snapshotChunks: 'millrace_snapshot_chunks_total',
   snapshotRatio: 'millrace_snapshot_progress_ratio',

@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { DEFERRED_KEY_BYTES_MAX } from '../../../connectors/postgres-source/deferred-keys.ts';
 import { EventCounts } from '../../../connectors/postgres-source/event-counts.ts';
 import { BATCH_BYTES_MAX } from '../../../connectors/postgres-source/batcher.ts';
@@ -33,6 +35,9 @@ export function sourceOptions({ url, name }: RunSpec): SourceOptions {
     tablesAtOnce: 2,
     slotFailover: false,
     acceptTimeline: null,
+    toast: 'fill',
+    toastTables: new Map(),
+    stateDir: join(tmpdir(), `millrace-bench-${name}`),
     tableIncludeList: [],
     tableExcludeList: [],
     columnIncludeList: [],

@@ -1,5 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { inject, onTestFinished } from 'vitest';
@@ -22,6 +25,10 @@ export interface SourceProcess extends AsyncDisposable {
 
 /** For a flag without a value. */
 export const SWITCH = '(switch)';
+/** Where the sources of a test keep large values, from one to the next. */
+export function stateDirOf({ name }: Pick<SourceDatabase, 'name'>): string {
+  return join(tmpdir(), `millrace-${name}`);
+}
 
 /** Starts the source of `database`; `flags` come on top of the usual ones. */
 export function startSource(
@@ -34,6 +41,7 @@ export function startSource(
     'schema-registry-url': inject('registryUrl'),
     'topic-prefix': database.name,
     'slot-name': database.name,
+    'state-dir': stateDirOf(database),
     ...flags,
   };
   const args = Object.entries(all).flatMap(([flag, value]) =>
@@ -42,8 +50,9 @@ export function startSource(
   const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
   dieWithParent(child);
   // A test that times out does not dispose what it holds.
-  onTestFinished(() => {
+  onTestFinished(async () => {
     child.kill('SIGKILL');
+    await rm(stateDirOf(database), { recursive: true, force: true });
   });
   const lines: string[] = [];
   const waiting = new Set<() => void>();
