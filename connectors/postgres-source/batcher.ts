@@ -77,6 +77,11 @@ export class Batcher {
     this.#lastSeq = seq;
   }
 
+  /** A record that goes with the one that is added next. It has no room of its own: no part may end between the two. */
+  precede(record: ProducerRecord): void {
+    this.#records.add(record);
+  }
+
   /** All that was added belongs to complete transactions, the last of which ends at `endLsn`. */
   endTransaction(endLsn: Lsn, commitTs: bigint): void {
     this.#completeRecords = this.#records.length;

@@ -19,6 +19,15 @@ export interface PublishedTable {
   readonly estimatedRows: number;
 }
 
+interface ColumnRow {
+  readonly typeName: string;
+  readonly dimensions: number;
+  /** Null, as what follows, of a column that is gone. */
+  readonly isNotNull: boolean | null;
+  readonly comment: string | null;
+  readonly tableComment: string | null;
+}
+
 /** The source database's catalog, over one ordinary session. */
 export class Catalog {
   readonly #sql: WireConnection;
@@ -73,16 +82,17 @@ export class Catalog {
     };
   }
 
-  /** Where the WAL ends now. */
+  /** Where the server's WAL ends now. */
   async walLsn(): Promise<Lsn> {
     const [row] = await this.#sql.query<{ lsn: string }>(
-      "SELECT (pg_current_wal_lsn() - '0/0'::pg_lsn)::text AS lsn",
+      `SELECT (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END
+         - '0/0'::pg_lsn)::text AS lsn`,
     );
-    return BigInt(must(row, 'pg_current_wal_lsn() gave no row').lsn);
+    return BigInt(must(row, 'the end of the WAL').lsn);
   }
 
   async details(relation: Relation): Promise<RelationDetails> {
-    const columns = await this.#sql.query<{ typeName: string; dimensions: number }>(COLUMN_TYPES_SQL, [
+    const columns = await this.#sql.query<ColumnRow>(COLUMN_TYPES_SQL, [
       relation.columns.map((column) => column.typeOid),
       relation.columns.map((column) => column.typmod),
       relation.columns.map((column) => column.name),
@@ -98,8 +108,11 @@ export class Catalog {
     return {
       columns: relation.columns.map(({ typeOid, typmod }, i) => ({
         typeName: columns[i]?.typeName ?? 'unknown',
+        isNotNull: columns[i]?.isNotNull ?? undefined,
+        comment: columns[i]?.comment ?? null,
         base: resolveType(types, typeOid, typmod, columns[i]?.dimensions ?? 0),
       })),
+      comment: columns[0]?.tableComment ?? null,
       primaryKey: primaryKey.map(({ name }) => name),
       isKeyDeferrable: primaryKey.some(({ deferrable }) => deferrable),
       isTextUnchecked: this.#isTextUnchecked,
@@ -123,9 +136,11 @@ const COLUMNS_SQL = `
     AND (a.attgenerated = '' OR $3) AND ($2::text[] IS NULL OR a.attname = ANY ($2::text[]))
   ORDER BY a.attnum`;
 
-/** Names of types as people write them, and how many dimensions an array column is declared with. */
+/** Comments, names of types as people write them, and how many dimensions an array column is declared with. */
 const COLUMN_TYPES_SQL = `
-  SELECT format_type(w.oid::oid, w.typmod) AS "typeName", coalesce(a.attndims, 0)::int AS dimensions
+  SELECT format_type(w.oid::oid, w.typmod) AS "typeName", coalesce(a.attndims, 0)::int AS dimensions,
+    a.attnotnull AS "isNotNull", col_description(a.attrelid, a.attnum) AS comment,
+    obj_description($4::int8::oid, 'pg_class') AS "tableComment"
   FROM unnest($1::int8[], $2::int[], $3::text[]) WITH ORDINALITY AS w (oid, typmod, name, i)
   LEFT JOIN pg_attribute a ON a.attrelid = $4::int8::oid AND a.attname = w.name AND NOT a.attisdropped
   ORDER BY i`;

@@ -18,13 +18,16 @@ import type { OutboxEvent } from './outbox-event.ts';
 import type { OutboxRouter } from './outbox-router.ts';
 import type { Lsn } from './lsn.ts';
 import { PGOUTPUT, PgoutputReader } from './pgoutput.ts';
+import { pausedEnd } from './paused-row.ts';
 import type { Relation } from './relation.ts';
 import { STREAM, XLOG_HEADER_BYTES } from './replication-connection.ts';
 import type { RowEncoder } from './row-encoder.ts';
 import type { SchemaBook } from './schema-book.ts';
+import type { SchemaChangeTopic } from './schema-change-topic.ts';
 import { BACKFILL_MESSAGE } from './backfill-request.ts';
 import type { ToastFill } from './toast-fill.ts';
 import type { TransactionCounter } from './transaction-counter.ts';
+import { StreamShapes } from './stream-shapes.ts';
 import type { TransactionCursor } from './transaction-cursor.ts';
 import { type TransactionHead, transactionHead } from './transaction-head.ts';
 import { isTruncateTold } from './truncate-policy.ts';
@@ -44,15 +47,18 @@ export interface ChangeReaderOptions {
   readonly batcher: Batcher;
   readonly windows: ChunkWindows;
   readonly chunks: ChunkPublisher;
+  readonly schemaChanges: SchemaChangeTopic | null;
   readonly deferred: DeferredKeys;
   readonly onTruncate: OnTruncate;
   readonly transactions: TransactionCounter;
   readonly toast: ToastFill;
-  /** A backfill is asked for, in the message's own words. */
-  readonly onBackfill: (content: string) => void;
+  /** A backfill is asked for, in the message's own words. Gives a shape that was refused and may be taken now, or null. */
+  readonly onBackfill: (content: string) => Relation | null;
   readonly events: Omit<EventStream, 'tables'>;
   readonly eventCounts: EventCounts;
   readonly onChange: (op: ChangeOp, encoder: RowEncoder) => void;
+  /** A change of a paused table is left out. */
+  readonly onSkip: (encoder: RowEncoder) => void;
   /** The server wants to know how far we are: it is about to give up on us, or to shut down. */
   readonly onReplyAsked: () => void;
   readonly log: Log;
@@ -63,7 +69,7 @@ export class ChangeReader {
   readonly #options: ChangeReaderOptions;
   readonly #message = new PgoutputReader();
   #head: TransactionHead = transactionHead(0n, 0n, 0);
-  #newShape: Relation | null = null;
+  readonly #shapes: StreamShapes;
   /** Its topic is to be made; then its message is read again. */
   #topicless: OutboxEvent | null = null;
   /** The transaction's last changes wait for room; then its Commit is read again. */
@@ -78,6 +84,7 @@ export class ChangeReader {
 
   constructor(options: ChangeReaderOptions) {
     this.#options = options;
+    this.#shapes = new StreamShapes({ ...options, outbox: options.events.outbox });
   }
 
   /** @throws Failure `source.*`, `registry.*`; the server's own error as `pg` would throw it */
@@ -85,10 +92,7 @@ export class ChangeReader {
     const { batcher } = this.#options;
     for (let at = 0; at < segment.length;) {
       at = this.#read(segment, at);
-      if (this.#newShape !== null) {
-        await this.#owner(this.#newShape).adopt(this.#newShape);
-        this.#newShape = null;
-      }
+      if (this.#shapes.isPending) await this.#shapes.adopt(this.#head);
       if (this.#topicless !== null) {
         await this.#options.events.outbox?.create(this.#topicless);
         this.#topicless = null;
@@ -100,7 +104,7 @@ export class ChangeReader {
   #read(segment: Buffer, start: number): number {
     const { batcher } = this.#options;
     let at = start;
-    while (at < segment.length && this.#newShape === null && !batcher.full) {
+    while (at < segment.length && !this.#shapes.isPending && !batcher.full) {
       const end = at + 1 + segment.readInt32BE(at + 1);
       if (segment[at] === BACKEND.copyData) this.#copyData(segment, at, end);
       else this.#control(segment, at, end);
@@ -173,10 +177,7 @@ export class ChangeReader {
         this.#previousLsn = message.endLsn;
         return;
       case PGOUTPUT.relation:
-        if (message.relation !== null && !this.#owner(message.relation).knows(message.relation)) {
-          this.#newShape = message.relation;
-          this.#options.windows.reshape(message.relation.oid);
-        }
+        if (message.relation !== null) this.#shapes.see(message.relation, this.#head);
         return;
       case PGOUTPUT.truncate:
         if (this.#isNew(segment)) this.#truncate();
@@ -236,7 +237,8 @@ export class ChangeReader {
     if (!cursor.commit()) return;
     this.#options.transactions.end(this.#head, finalLsn, seq);
     const window = windows.takeMarked();
-    if (window !== null) this.#newShape = chunks.publish(window, this.#head, finalLsn, seq);
+    if (window !== null)
+      this.#shapes.announceChunk(chunks.publish(window, this.#head, finalLsn, seq), finalLsn, seq);
     batcher.endTransaction(this.#message.endLsn, this.#message.commitTs);
     // A chunk without rows is progress all the same.
     if (window !== null) batcher.publishProgress();
@@ -248,12 +250,6 @@ export class ChangeReader {
     if (window === undefined) return;
     const { key } = record;
     if (key !== null) this.#options.windows.touch(window, keyText(key, FRAME_BYTES), holed);
-  }
-
-  /** Who keeps the shape of a relation. */
-  #owner(relation: Relation): SchemaBook | OutboxRouter {
-    const { outbox } = this.#options.events;
-    return outbox?.owns(relation) === true ? outbox : this.#options.book;
   }
 
   #outboxRow(segment: Buffer): void {
@@ -282,15 +278,32 @@ export class ChangeReader {
     if (outbox?.takes(prefix) === true) return this.#event(outbox, outbox.message(content));
     if (!cursor.next()) return;
     if (prefix === CHUNK_MESSAGE) this.#options.windows.mark(String(content));
-    else if (prefix === BACKFILL_MESSAGE) this.#options.onBackfill(String(content));
+    else if (prefix === BACKFILL_MESSAGE) this.#askAgain(String(content));
     else if (messages !== null && toTopic)
       batcher.add(messages.record(prefix, content, this.#head, cursor.seq), cursor.finalLsn, cursor.seq);
+  }
+
+  #askAgain(content: string): void {
+    const refused = this.#options.onBackfill(content);
+    if (refused !== null) this.#shapes.announce(refused);
+  }
+
+  /** A change of a table that is filtered out or paused. */
+  #skip(segment: Buffer): void {
+    const { cursor, batcher, book, onChange, onSkip } = this.#options;
+    const paused = book.paused(this.#message.relationOid);
+    if (paused === undefined) return;
+    onSkip(paused);
+    const record = pausedEnd(paused, segment, this.#message, this.#head, cursor.seq);
+    if (record === null) return;
+    batcher.add(record, cursor.finalLsn, cursor.seq);
+    onChange('d', paused);
   }
 
   #insert(segment: Buffer): void {
     const { cursor, batcher, toast, onChange } = this.#options;
     const encoder = this.#encoder(this.#message.relationOid);
-    if (encoder === null) return;
+    if (encoder === null) return this.#skip(segment);
     this.#options.transactions.count(encoder, this.#head);
     const record = encoder.row('c', segment, this.#message.newTuple, null, this.#head, cursor.seq);
     toast.noteRow(encoder, this.#message.relationOid, record, this.#message.newTuple, false);
@@ -306,7 +319,7 @@ export class ChangeReader {
     const { outbox } = this.#options.events;
     if (this.#message.relationOid === outbox?.oid) return outbox.updated();
     const encoder = this.#encoder(this.#message.relationOid);
-    if (encoder === null) return;
+    if (encoder === null) return this.#skip(segment);
     const old = oldRow === 'full' ? oldTuple : null;
     if (oldRow !== 'none') {
       const oldKey = encoder.replacedKey(segment, oldTuple, newTuple, old);
@@ -345,7 +358,7 @@ export class ChangeReader {
   #delete(segment: Buffer): void {
     const { cursor, toast, onChange } = this.#options;
     const encoder = this.#encoder(this.#message.relationOid);
-    if (encoder === null) return;
+    if (encoder === null) return this.#skip(segment);
     this.#options.transactions.count(encoder, this.#head);
     const record = encoder.deletion(segment, this.#message.oldTuple, this.#head, cursor.seq);
     toast.noteEnd(encoder, this.#message.relationOid, record);
@@ -363,13 +376,17 @@ export class ChangeReader {
       const encoder = this.#encoder(oid);
       if (encoder === null) continue;
       this.#options.onChange('t', encoder);
-      if (!isTruncateTold(this.#options.onTruncate, encoder.schema, this.#options.log)) continue;
+      if (
+        encoder.refusal !== null ||
+        !isTruncateTold(this.#options.onTruncate, encoder.schema, this.#options.log)
+      )
+        continue;
       this.#options.transactions.count(encoder, this.#head);
       batcher.add(encoder.truncation(this.#head), cursor.finalLsn, cursor.seq);
     }
   }
 
-  /** Null for a table that is filtered out. */
+  /** Null for a table that is filtered out, or paused. */
   #encoder(oid: number): RowEncoder | null {
     const encoder = this.#options.book.encoder(oid);
     if (encoder !== undefined) return encoder;

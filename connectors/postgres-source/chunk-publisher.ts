@@ -1,4 +1,5 @@
 import { must } from '../../infra/process/assert.ts';
+import type { Log } from '../../infra/process/log.ts';
 import type { Batcher } from './batcher.ts';
 import type { ChunkWindow } from './chunk-window.ts';
 import type { CopyBook } from './copy-state.ts';
@@ -7,6 +8,7 @@ import type { Relation } from './relation.ts';
 import type { RowEncoder } from './row-encoder.ts';
 import type { SchemaBook } from './schema-book.ts';
 import type { ToastFill } from './toast-fill.ts';
+import type { SchemaChangeTopic } from './schema-change-topic.ts';
 import type { TransactionHead } from './transaction-head.ts';
 import { Tuple, readDataRow } from './tuple.ts';
 
@@ -15,7 +17,9 @@ export interface ChunkPublisherOptions {
   readonly batcher: Batcher;
   readonly copies: CopyBook;
   readonly toast: ToastFill;
+  readonly schemaChanges: SchemaChangeTopic | null;
   readonly onRow: (encoder: RowEncoder) => void;
+  readonly log: Log;
 }
 
 /**
@@ -37,11 +41,23 @@ export class ChunkPublisher {
     const { chunk } = window;
     // A copy that was begun again meanwhile, or given up, has no use for the chunk.
     const wanted = chunk !== null && copies.copy(window.oid) === chunk.from;
+    if (chunk !== null && wanted && book.refuses(chunk.relation)) {
+      const { schema, table } = chunk.relation;
+      copies.finish(window.oid);
+      this.#options.log.error(
+        { table: `${schema}.${table}` },
+        'the copy is given up: the shape of the table is still refused',
+      );
+      window.settle('again');
+      return null;
+    }
     if (chunk === null || !wanted || !book.knows(chunk.relation)) {
       window.settle('again');
       return chunk !== null && wanted ? chunk.relation : null;
     }
     const encoder = must(book.encoder(window.oid) ?? undefined, 'a table that is copied has an encoder');
+    const change = this.#options.schemaChanges?.record(chunk.relation, head, markSeq) ?? null;
+    if (change !== null) batcher.precede(change);
     let seq = markSeq;
     for (const { segment, at } of chunk.rows.values()) {
       readDataRow(segment, at, this.#tuple);

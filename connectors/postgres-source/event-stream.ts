@@ -7,6 +7,7 @@ import type { EnvelopeOptions } from './envelope-options.ts';
 import type { EventOptions } from './outbox-options.ts';
 import { type OutboxContext, OutboxRouter } from './outbox-router.ts';
 import { unroutedTopicName } from './outbox-route.ts';
+import { schemaChangeTopic } from './schema-change-topic.ts';
 import { TransactionMetadata, transactionTopicName } from './transaction-metadata.ts';
 import { takenTopics } from './topics.ts';
 
@@ -58,5 +59,6 @@ function eventlessTopics(prefix: string, tables: readonly PublishedTable[]): Map
   taken.set(unrouted, 'events that are set aside');
   taken.set(messageTopicName(prefix), 'logical messages');
   taken.set(transactionTopicName(prefix), 'transaction metadata');
+  taken.set(schemaChangeTopic(prefix).name, 'schema changes');
   return taken.set(deadLetterTopic(prefix).name, 'dead letters');
 }

@@ -19,6 +19,7 @@ import { DEFERRED_KEY_BYTES_MAX } from './deferred-keys.ts';
 import { ENVELOPE_OPTIONS, verifyEnvelope } from './envelope-options.ts';
 import { EventCounts } from './event-counts.ts';
 import { OUTBOX_OPTIONS, eventOptions } from './outbox-options.ts';
+import { SCHEMA_OPTIONS } from './schema-options.ts';
 import { SourceMetrics } from './source-metrics.ts';
 import type { SourceOptions } from './source-context.ts';
 import { runSource } from './source.ts';
@@ -55,6 +56,7 @@ const OPTIONS = {
   ...ENVELOPE_OPTIONS,
   ...FAILOVER_OPTIONS,
   ...TOAST_OPTIONS,
+  ...SCHEMA_OPTIONS,
   slotName: { schema: slotName.default('millrace'), help: 'replication slot, made if it is missing' },
   publicationName: { schema: requiredText.default('millrace'), help: 'publication that says what is read' },
   partitions: { schema: count.default(4), help: 'partitions of topics that are made' },

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { Failure } from '../../infra/process/failure.ts';
 import type { Kafka } from '../kafka/port.ts';
 import { type CopyState, copyState } from './copy-state.ts';
+import { readPartition } from './partition-reading.ts';
+import { type RefusalState, refusalState } from './refusal-state.ts';
 import type { StreamPosition } from './transaction-cursor.ts';
 
 /**
@@ -26,6 +28,8 @@ export interface SourcePosition extends StreamPosition {
   readonly snapshot: SnapshotState;
   /** Not in a position from before tables were copied in chunks. */
   readonly copies?: CopyState | undefined;
+  /** Not in a position from before shapes could be refused without an end of the source. */
+  readonly refusals?: RefusalState | undefined;
 }
 
 const VERSION = 1;
@@ -42,6 +46,7 @@ const positionJson = z.object({
   open: z.object({ finalLsn: bigintText, seq: z.number().int().positive() }).nullable(),
   snapshot: z.enum(['creating', 'pending', 'done']),
   copies: copyState.optional(),
+  refusals: refusalState.optional(),
 });
 
 export function encodePosition(position: SourcePosition): Buffer {
@@ -63,34 +68,27 @@ export function decodePosition(bytes: Buffer): SourcePosition {
   return position;
 }
 
-const POLL_MAX_MS = 500;
-
 /**
  * The slot's last committed position, or null. To be read after the producer has fenced its predecessor: until then
- * a newer one may still appear.
+ * a newer one may still appear. `onBeside` is told of what else is kept under the slot's name, as `slot/...`.
  * @throws Failure `source.position_unreadable`
  */
 export async function readPosition(
   kafka: Kafka,
   topic: string,
   slot: string,
+  onBeside: (key: string, value: Buffer | null) => void = () => undefined,
 ): Promise<SourcePosition | null> {
-  const partition = { topic, partition: 0 };
-  const [start = 0] = await kafka.listOffsets([partition], 'earliest');
-  const [end = 0] = await kafka.listOffsets([partition], 'last-stable');
-  let found: Buffer | null = null;
-  if (start < end) {
-    await using fetcher = kafka.openFetcher();
-    fetcher.assign([{ ...partition, offset: start }]);
-    for (let next = start; next < end;)
-      for (const batch of await fetcher.poll(POLL_MAX_MS)) {
-        for (const record of batch.records) if (record.key?.toString('utf8') === slot) found = record.value;
-        next = batch.nextOffset;
-      }
-  }
-  if (found === null) return null;
+  const found: { newest: Buffer | null } = { newest: null };
+  const read = (key: string, value: Buffer | null): void => {
+    if (key === slot) found.newest = value;
+    else if (key.startsWith(`${slot}/`)) onBeside(key, value);
+  };
+  await readPartition(kafka, topic, ({ key, value }) => read(key?.toString('utf8') ?? '', value));
+  const { newest } = found;
+  if (newest === null) return null;
   try {
-    return decodePosition(found);
+    return decodePosition(newest);
   } catch (error) {
     throw new Failure(
       'source.position_unreadable',

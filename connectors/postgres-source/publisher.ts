@@ -8,6 +8,7 @@ import type { Progress } from './batcher.ts';
 import type { CopyBook } from './copy-state.ts';
 import type { EndOffsets } from './end-offsets.ts';
 import type { Lsn } from './lsn.ts';
+import type { RefusalBook } from './refusal-state.ts';
 import { type SnapshotState, type SourcePosition, encodePosition } from './position.ts';
 
 /** A cut goes with a Kafka transaction at most this often; the rest follows when the stream is idle. */
@@ -26,6 +27,9 @@ export interface PublisherOptions {
   readonly identity: Pick<SourcePosition, 'systemId' | 'timeline' | 'slot' | 'publicationOid'>;
   /** What it says when a Kafka transaction begins goes into its position. */
   readonly copies: CopyBook;
+  readonly refusals: RefusalBook;
+  /** What goes out with the next transaction beside its rows; emptied then. */
+  readonly notes: ProducerRecord[];
   /** The slot may still have to be made. */
   readonly creating: boolean;
   /** Told once: the first copy of every table is in Kafka. */
@@ -71,8 +75,10 @@ export class Publisher {
     // The copies are where these records bring them: by the next turn they may be further.
     const snapshot = this.#snapshot();
     const position = this.#position(progress, snapshot, startedMs);
+    const notes = this.#options.notes.splice(0);
     const isEmpty = records.length === 0;
     const inside = await this.#sendBefore(records);
+    for (const note of notes) inside.add(note);
     inside.add(position);
     producer.begin();
     try {
@@ -122,8 +128,9 @@ export class Publisher {
   }
 
   #position(progress: Progress, snapshot: SnapshotState, timestamp: number): ProducerRecord {
-    const { positionTopic, identity, copies } = this.#options;
-    const value = encodePosition({ ...identity, ...progress, snapshot, copies: copies.state });
+    const { positionTopic, identity, copies, refusals } = this.#options;
+    const state = { snapshot, copies: copies.state, refusals: refusals.state };
+    const value = encodePosition({ ...identity, ...progress, ...state });
     return { topic: positionTopic, partition: 0, timestamp, key: this.#key, value };
   }
 

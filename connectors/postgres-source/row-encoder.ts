@@ -1,3 +1,4 @@
+import type { Failure } from '../../infra/process/failure.ts';
 import { must } from '../../infra/process/assert.ts';
 import { FRAME_BYTES } from '../../schemas/serde/wire-format.ts';
 import { partitionFor } from '../kafka/partitioner.ts';
@@ -48,6 +49,8 @@ const KEYLESS_PARTITION = 0;
 export class RowEncoder {
   readonly schema: TableSchema;
   readonly target: EncoderTarget;
+  /** Why the topic does not take this shape: every row is a bad one, and a deletion too unless the key is taken. */
+  readonly refusal: Failure | null;
   readonly #slab: Slab;
   readonly #badRows: BadRows | null;
   /** Null writes the row envelope. */
@@ -69,7 +72,9 @@ export class RowEncoder {
     slab = new Slab(),
     badRows: BadRows | null = null,
     debezium: DebeziumEnvelope | null = null,
+    refusal: Failure | null = null,
   ) {
+    this.refusal = refusal;
     this.schema = schema;
     this.target = target;
     this.#slab = slab;
@@ -125,6 +130,7 @@ export class RowEncoder {
     seq: number,
     before: RowImage | null,
   ): RecordBytes {
+    if (this.refusal !== null) throw this.refusal;
     const record = this.#record;
     record.topic = this.target.topic;
     record.timestamp = head.timestamp;
@@ -153,6 +159,7 @@ export class RowEncoder {
   /** The end of a row, of which `old` has the key at least. Its key is good, or it is a bad row as in {@link row}. */
   deletion(source: Buffer, old: Tuple, head: TransactionHead, seq: number): ProducerRecord {
     try {
+      if (this.refusal !== null && this.target.keySchemaId === null) throw this.refusal;
       return this.ended(this.key(source, old, null), source, old, head, seq);
     } catch (error) {
       return this.#setAside(error, { op: 'd', source, row: old, head, seq }, null);

@@ -7,7 +7,7 @@ import { CELL } from './tuple.ts';
 export function keySpecial({ schema, table }: TableSchema, field: string, kind: number | undefined): Failure {
   const what = kind === CELL.text ? 'a value that its Avro type does not have' : 'no value';
   return new Failure(KEY_SPECIAL, 'stop', `key column ${field} of ${schema}.${table} has ${what}`, {
-    fix: 'change the row in the source, or key the table by columns without infinity, NaN or out-of-line values',
+    fix: 'give the column the rule string (--column-types schema.table.column=string), change the row in the source, or key the table by columns without infinity, NaN or out-of-line values',
   });
 }
 

@@ -1,3 +1,5 @@
+import { Failure } from '../../infra/process/failure.ts';
+import type { AvroRecord } from '../../schemas/avro-schema.ts';
 import type { SchemaRegistry } from '../../schemas/serde/schema-registry.ts';
 import { BATCH_BYTES_MAX as PRODUCER_BATCH_BYTES_MAX } from '../kafka/partition-queue.ts';
 import type { Kafka, TopicSpec } from '../kafka/port.ts';
@@ -11,8 +13,16 @@ import { debeziumTable } from './debezium-schema.ts';
 import { DebeziumSource } from './debezium-source.ts';
 import type { EndOffsets } from './end-offsets.ts';
 import type { EnvelopeOptions } from './envelope-options.ts';
+import { incompatiblePolicy } from './incompatible-policy.ts';
+import type { ShapePlace } from './refusal-state.ts';
 import { type Relation, relationFingerprint } from './relation.ts';
 import { RowEncoder } from './row-encoder.ts';
+import {
+  type AdmittedShape,
+  type OpenedShape,
+  ShapeAdmission,
+  type ShapeAdmissionOptions,
+} from './shape-admission.ts';
 import { Slab } from './slab.ts';
 import {
   type FilterOptions,
@@ -22,7 +32,6 @@ import {
   policyOf,
   refuseUnmatched,
 } from './source-filter.ts';
-import type { SourceMetrics } from './source-metrics.ts';
 import { type ColumnTreatment, type RelationDetails, type TableSchema, tableSchema } from './table-schema.ts';
 import {
   type ToastPolicies,
@@ -31,18 +40,23 @@ import {
   toastPolicyOf,
 } from './toast-policy.ts';
 import { outOfLineColumns } from './toast-shape.ts';
-import { tableTopic, tableTopicName } from './topics.ts';
-import type { TypePolicy } from './type-policy.ts';
+import { tableTopic, tableTopicName, versionedTopicName } from './topics.ts';
+import { type TypePolicy, unmatchedRules } from './type-policy.ts';
 
 export interface SchemaBookOptions
-  extends FilterOptions, TypePolicy, EnvelopeOptions, ToastPolicies, Omit<BadRowsOptions, 'onDeadLetter'> {
+  extends
+    FilterOptions,
+    TypePolicy,
+    EnvelopeOptions,
+    ToastPolicies,
+    ShapeAdmissionOptions,
+    Omit<BadRowsOptions, 'onDeadLetter'> {
   readonly catalog: Catalog;
   readonly registry: SchemaRegistry;
   readonly kafka: Kafka;
   readonly ends: EndOffsets;
   /** Of topics that are made here. */
   readonly partitions: number;
-  readonly metrics: SourceMetrics;
   /** Name of the source database. */
   readonly database: string;
 }
@@ -50,11 +64,17 @@ export interface SchemaBookOptions
 /** As large a batch as the producer makes; its records are never larger. */
 const RECORD_BYTES_MAX = PRODUCER_BATCH_BYTES_MAX;
 
+const CLEANUP_POLICY = 'cleanup.policy';
+
 interface Entry {
   readonly fingerprint: string;
-  /** Null of a relation that is filtered out. */
+  /** Null of a relation that is filtered out, or paused. */
   readonly encoder: RowEncoder | null;
+  readonly paused: RowEncoder | null;
+  readonly relation: Relation;
 }
+
+const FILTERED: AdmittedShape = { encoder: null, paused: null };
 
 /** Relation oid to shape to registry ids to encoder. A shape is registered once; a relation that says nothing new, never. */
 export class SchemaBook {
@@ -64,15 +84,21 @@ export class SchemaBook {
   readonly #badRows: BadRows;
   /** Null of the row envelope. */
   readonly #debezium: DebeziumSource | null;
+  /** Of shapes that are refused. */
+  readonly #letters: BadRows;
+  readonly #admission: ShapeAdmission;
   #last: { readonly oid: number; readonly encoder: RowEncoder | null } | null = null;
 
   constructor(options: SchemaBookOptions) {
     this.#options = options;
     this.#debezium = DebeziumSource.of(options);
-    this.#badRows = new BadRows({
+    const badRows = {
       ...options,
-      onDeadLetter: (schema, table) => options.metrics.deadLetter(schema, table),
-    });
+      onDeadLetter: (schema: string, table: string) => options.metrics.deadLetter(schema, table),
+    };
+    this.#badRows = new BadRows(badRows);
+    this.#letters = new BadRows({ ...badRows, onBadRow: 'dead-letter' });
+    this.#admission = new ShapeAdmission(options);
   }
 
   /**
@@ -90,21 +116,52 @@ export class SchemaBook {
     if (hasColumnPatterns(this.#options)) shapes.push(...(await this.#earlierShapes(tables)));
     refuseUnmatched(this.#options, published, shapes);
     refuseUnmatchedToast(this.#options, published);
+    await this.#refuseUnmatchedRules(shapes.filter((table) => includesTable(this.#options, table)));
     return tables.filter((table) => includesTable(this.#options, table));
+  }
+
+  /** A rule for a column that is gone may still be needed: rows that have it may be in WAL that is to be read. */
+  async #refuseUnmatchedRules(shapes: readonly TableShape[]): Promise<void> {
+    let unmatched = unmatchedRules(this.#options, shapes);
+    if (unmatched.length === 0) return;
+    const earlier: TableShape[] = [];
+    for (const { schema, table } of shapes) {
+      if (!unmatched.some((name) => name.startsWith(`${schema}.${table}.`))) continue;
+      const latest = await this.#options.registry.latest(`${this.topicOf({ schema, table })}-value`);
+      const names = latest === null ? [] : knownColumns(latest.schema).all;
+      earlier.push({ schema, table, columns: names.map((name) => ({ name })) });
+    }
+    unmatched = unmatchedRules(this.#options, [...shapes, ...earlier]);
+    if (unmatched.length === 0) return;
+    throw new Failure(
+      'source.filter_unmatched',
+      'stop',
+      `--column-types names ${unmatched.length} column(s) that no published table has: ${unmatched.join(', ')}`,
+      {
+        fix: 'correct the name: schema.table.column of a table that is read, in the letter case of the database',
+      },
+    );
   }
 
   /** Tables as their newest value schemas have them. */
   async #earlierShapes(tables: readonly PublishedTable[]): Promise<TableShape[]> {
     const shapes: TableShape[] = [];
     for (const { schema, table } of tables) {
-      const known = await this.#known(tableTopicName(this.#options.topicPrefix, { schema, table }));
+      const known = await this.#known({ schema, table });
       if (known !== null) shapes.push({ schema, table, columns: known.protected.map((name) => ({ name })) });
     }
     return shapes;
   }
 
-  async #known(topic: string): Promise<KnownColumns | null> {
-    const latest = await this.#options.registry.latest(`${topic}-value`);
+  /** The table's topic in its present version. */
+  topicOf(table: Pick<Relation, 'schema' | 'table'>): string {
+    const { topicPrefix, refusals } = this.#options;
+    const version = refusals.version(`${table.schema}.${table.table}`);
+    return versionedTopicName(tableTopicName(topicPrefix, table), version);
+  }
+
+  async #known(table: Pick<Relation, 'schema' | 'table'>): Promise<KnownColumns | null> {
+    const latest = await this.#options.registry.latest(`${this.topicOf(table)}-value`);
     return latest === null ? null : knownColumns(latest.schema);
   }
 
@@ -121,17 +178,37 @@ export class SchemaBook {
     return this.#entries.get(relation.oid)?.fingerprint === relationFingerprint(relation);
   }
 
+  /** Tells the ends of rows of a table that is paused; undefined for any other. */
+  paused(oid: number): RowEncoder | undefined {
+    return this.#entries.get(oid)?.paused ?? undefined;
+  }
+
+  /** The shape that a topic did not take, while it is the table's present one; else null. */
+  refused(oid: number): Relation | null {
+    const entry = this.#entries.get(oid);
+    if (entry === undefined) return null;
+    const refusal = (entry.paused ?? entry.encoder)?.refusal ?? null;
+    return refusal === null ? null : entry.relation;
+  }
+
+  /** True when this very shape was refused. */
+  refuses(relation: Relation): boolean {
+    return this.refused(relation.oid) !== null && this.knows(relation);
+  }
+
   /**
    * Takes a relation's shape over: catalog, topic, registry. Rows behind it wait until this resolves. Null for a
-   * relation that is filtered out.
+   * relation that is filtered out, or paused. `at` is where the stream announces it; null for one that the catalog has
+   * and the stream has not come to, which is no news when it is refused.
    * @throws Failure `registry.*`, `kafka.topic_drift`, `source.key_policy`, `source.column_unprotected`,
-   * `source.toast_identity`
+   * `source.key_lost`, `source.key_gained`, `source.toast_identity`
    */
-  async adopt(relation: Relation): Promise<RowEncoder | null> {
-    const encoder = includesTable(this.#options, relation) ? await this.#open(relation) : null;
-    this.#entries.set(relation.oid, { fingerprint: relationFingerprint(relation), encoder });
+  async adopt(relation: Relation, at: ShapePlace | null = null): Promise<RowEncoder | null> {
+    const shape = includesTable(this.#options, relation) ? await this.#admit(relation, at) : FILTERED;
+    if (shape === null) return null;
+    this.#entries.set(relation.oid, { fingerprint: relationFingerprint(relation), relation, ...shape });
     this.#last = null;
-    return encoder;
+    return shape.encoder;
   }
 
   /** An encoder of the keys that rows of the relation have in the topic; nothing that it makes may be published. */
@@ -141,35 +218,44 @@ export class SchemaBook {
     return new RowEncoder(table, { topic: '', partitions: 1, ...ids, recordBytesMax: RECORD_BYTES_MAX });
   }
 
-  async #open(relation: Relation): Promise<RowEncoder> {
-    const { catalog, registry, topicPrefix, log } = this.#options;
+  async #admit(relation: Relation, at: ShapePlace | null): Promise<AdmittedShape | null> {
+    const { catalog } = this.#options;
     const details = await catalog.details(relation);
     const table = this.#table(relation, details);
-    if (toastPolicyOf(this.#options, relation) === 'full') {
-      const unsent = outOfLineColumns(relation, details).filter((i) => {
-        const column = table.columns[i];
-        return column?.inKey === false && column.treatment !== 'exclude';
-      });
-      refuseUnsentToast(
-        relation,
-        unsent.map((i) => relation.columns[i]?.name ?? ''),
-      );
-    }
-    const spec = tableTopic(
-      topicPrefix,
-      table,
-      this.#options.partitions,
-      this.#options.onTruncate === 'publish',
-    );
+    this.#refuseUnsent(relation, details, table);
     if (hasColumnPatterns(this.#options)) {
-      const known = await this.#known(spec.name);
+      const known = await this.#known(relation);
       if (known !== null) refuseUnprotected(this.#options, known, relation);
     }
+    return await this.#admission.admit(relation, at, (version) => this.#open(table, version));
+  }
+
+  #refuseUnsent(relation: Relation, details: RelationDetails, table: TableSchema): void {
+    if (toastPolicyOf(this.#options, relation) !== 'full') return;
+    const unsent = outOfLineColumns(relation, details).filter((i) => {
+      const column = table.columns[i];
+      return column?.inKey === false && column.treatment !== 'exclude';
+    });
+    refuseUnsentToast(
+      relation,
+      unsent.map((i) => relation.columns[i]?.name ?? ''),
+    );
+  }
+
+  /** The shape in one version of its table's topic. */
+  async #open(table: TableSchema, version: number): Promise<OpenedShape> {
+    const { topicPrefix, log, partitions, onTruncate } = this.#options;
+    const spec = tableTopic(topicPrefix, table, partitions, version, onTruncate === 'publish');
+    const defect = await this.#keyDefect(spec, table.keySchema);
+    if (defect !== null) return await this.#refuse(table, spec, null, defect);
     const recordBytesMax = await this.#openTopic(spec);
+    await this.#loadEarlier(table, version);
     const { keySchema } = table;
-    const keySchemaId = keySchema === null ? null : await registry.register(`${spec.name}-key`, keySchema);
-    const valueSchemaId = await registry.register(`${spec.name}-value`, table.valueSchema);
-    const name = `${relation.schema}.${relation.table}`;
+    const keySchemaId = keySchema === null ? null : await this.#register(`${spec.name}-key`, keySchema);
+    if (keySchemaId instanceof Failure) return await this.#refuse(table, spec, null, keySchemaId);
+    const valueSchemaId = await this.#register(`${spec.name}-value`, table.valueSchema);
+    if (valueSchemaId instanceof Failure) return await this.#refuse(table, spec, keySchemaId, valueSchemaId);
+    const name = `${table.schema}.${table.table}`;
     if (keySchemaId === null)
       log.warn(
         { table: name, topic: spec.name },
@@ -177,8 +263,57 @@ export class SchemaBook {
       );
     log.info({ table: name, topic: spec.name, keySchemaId, valueSchemaId }, 'table shape registered');
     const ids = { keySchemaId, valueSchemaId };
-    const target = { topic: spec.name, partitions: spec.partitions, ...ids, recordBytesMax };
-    return new RowEncoder(table, target, this.#slab, this.#badRows, this.#envelopeOf(table));
+    const target = { topic: spec.name, partitions, ...ids, recordBytesMax };
+    return {
+      encoder: new RowEncoder(table, target, this.#slab, this.#badRows, this.#envelopeOf(table)),
+      refusal: null,
+    };
+  }
+
+  /** The id, or why the registry refuses the schema beside those that the subject has. */
+  async #register(subject: string, schema: AvroRecord): Promise<number | Failure> {
+    try {
+      return await this.#options.registry.register(subject, schema);
+    } catch (error) {
+      if (error instanceof Failure && error.code === 'registry.incompatible') return error;
+      throw error;
+    }
+  }
+
+  /** A compacted topic takes no rows without a key, and one that is not compacted forgets rows that have one. */
+  async #keyDefect(spec: TopicSpec, keySchema: AvroRecord | null): Promise<Failure | null> {
+    const { registry, kafka } = this.#options;
+    const hadKey = (await registry.latest(`${spec.name}-key`)) !== null;
+    if (hadKey === (keySchema !== null)) return null;
+    const { drift } = await kafka.planTopics([spec]);
+    if (!drift.some(({ what }) => what === CLEANUP_POLICY)) return null;
+    return hadKey
+      ? keyFailure('lost', `the table has lost its key, and topic ${spec.name} is keyed`)
+      : keyFailure('gained', `the table has a key now, and topic ${spec.name} was made for rows without one`);
+  }
+
+  async #refuse(
+    table: TableSchema,
+    { name: topic, partitions }: TopicSpec,
+    keySchemaId: number | null,
+    refusal: Failure,
+  ): Promise<OpenedShape> {
+    const { kafka, topicPrefix, onIncompatibleSchema } = this.#options;
+    if (incompatiblePolicy(onIncompatibleSchema, table) === 'dead-letter')
+      await kafka.ensureTopics([deadLetterTopic(topicPrefix)]);
+    const ids = { keySchemaId, valueSchemaId: 0 };
+    const target = { topic, partitions, ...ids, recordBytesMax: RECORD_BYTES_MAX };
+    return {
+      encoder: new RowEncoder(
+        { ...table, isKeyDeferrable: false },
+        target,
+        this.#slab,
+        this.#letters,
+        null,
+        refusal,
+      ),
+      refusal,
+    };
   }
 
   #table(relation: Relation, details: RelationDetails): TableSchema {
@@ -201,6 +336,17 @@ export class SchemaBook {
     return columnMask(policy, this.#options.hashKey);
   }
 
+  /** Cuts go on telling the ends of the topics that the table has left. */
+  async #loadEarlier(table: TableSchema, version: number): Promise<void> {
+    const { kafka, ends, topicPrefix } = this.#options;
+    for (let earlier = 1; earlier < version; earlier++) {
+      const name = versionedTopicName(tableTopicName(topicPrefix, table), earlier);
+      if (ends.has(name)) continue;
+      const { create } = await kafka.planTopics([{ name, partitions: 1, config: {} }]);
+      if (create.length === 0) await ends.load(kafka, [name]);
+    }
+  }
+
   /** Makes the topic ready, and that of dead letters; tells the largest record that it takes. */
   async #openTopic(spec: TopicSpec): Promise<number> {
     const { kafka, ends, topicPrefix, onBadRow } = this.#options;
@@ -212,4 +358,10 @@ export class SchemaBook {
     const bytesMax = (await kafka.describeConfigs(spec.name)).get('max.message.bytes')?.value ?? null;
     return bytesMax === null ? RECORD_BYTES_MAX : Math.min(Number(bytesMax), RECORD_BYTES_MAX);
   }
+}
+
+function keyFailure(what: 'lost' | 'gained', message: string): Failure {
+  return new Failure(`source.key_${what}`, 'stop', message, {
+    fix: 'change the primary key back, or let the table move to a new topic: --on-incompatible-schema new-topic',
+  });
 }

@@ -10,27 +10,29 @@ import { streamChanges } from './change-stream.ts';
 import { ChunkPublisher } from './chunk-publisher.ts';
 import { ChunkWindows } from './chunk-windows.ts';
 import { Copier } from './copier.ts';
-import { CopyBook, type CopyState, NO_COPIES, newCopy } from './copy-state.ts';
+import type { CopyBook } from './copy-state.ts';
 import { DeferredKeys } from './deferred-keys.ts';
-import { EndOffsets } from './end-offsets.ts';
-import { type EventStream, openEventStream } from './event-stream.ts';
+import type { EventStream } from './event-stream.ts';
 import { type GuardRequest, type ServerFacts, guard } from './guard.ts';
 import { lsnText } from './lsn.ts';
 import { type SourcePosition, readPosition } from './position.ts';
 import { Publisher, type PublisherOptions } from './publisher.ts';
 import { ReplicationConnection } from './replication-connection.ts';
+import type { RewriteWatch } from './rewrite-watch.ts';
 import type { RowEncoder } from './row-encoder.ts';
-import { SchemaBook } from './schema-book.ts';
+import type { SchemaBook } from './schema-book.ts';
+import type { SchemaChangeTopic } from './schema-change-topic.ts';
 import { createPublication, identifySystem, senderTimeoutMs, serverFacts } from './server.ts';
 import { createSlot } from './slot-creation.ts';
 import { includesTable } from './source-filter.ts';
 import { watchSlot } from './slot-watch.ts';
 import { readSnapshot } from './snapshot.ts';
 import { type SourceContext, type SourceOptions, sourceNames } from './source-context.ts';
+import { openTables } from './session-tables.ts';
 import { keepOnStandbys } from './timeline.ts';
 import type { ToastFill } from './toast-fill.ts';
 import { startToast, toastFill } from './toast-start.ts';
-import { bookkeepingTopics, refuseCollisions, tableTopicName } from './topics.ts';
+import { bookkeepingTopics } from './topics.ts';
 import { TransactionCounter } from './transaction-counter.ts';
 import { TransactionCursor } from './transaction-cursor.ts';
 import { WireConnection } from './wire-connection.ts';
@@ -57,6 +59,8 @@ interface Session {
   readonly publisher: Publisher;
   readonly copies: CopyBook;
   readonly toast: ToastFill;
+  readonly schemaChanges: SchemaChangeTopic | null;
+  readonly rewrites: RewriteWatch;
   /** The slot is made in this session. */
   readonly fresh: boolean;
   readonly order: WorkingOrder;
@@ -83,7 +87,10 @@ export async function runSession(
   );
   const rowProducer =
     options.processingGuarantee === 'exactly_once' ? null : stack.use(await kafka.openIdempotentProducer());
-  const stored = await readPosition(kafka, names.positionTopic, options.slotName);
+  const kept = new Map<string, Buffer>();
+  const stored = await readPosition(kafka, names.positionTopic, options.slotName, (key, value) => {
+    if (value !== null) kept.set(key, value);
+  });
 
   const connect = { url: options.databaseUrl, applicationName: `millrace-source ${options.slotName}` };
   const sql = stack.use(await WireConnection.open({ ...connect, replication: false }));
@@ -93,15 +100,8 @@ export async function runSession(
   const server = await inspect(sql, replication, catalog, request, stored);
   const fresh = guard(stored, server, request) === 'create';
 
-  const ends = new EndOffsets();
-  const published = await catalog.publishedTables(options.publicationName);
-  const reach = { ...context, ...options, catalog, kafka, ends, database: server.database };
-  const events = await openEventStream(options, reach, published);
-  const book = new SchemaBook(reach);
-  const tables = await book.select(published, events.tables);
-  refuseCollisions(options.topicPrefix, tables);
-  for (const table of tables) await book.adopt(await catalog.relation(table));
-  const copies = new CopyBook(firstCopies(stored, fresh, tables));
+  const opened = await openTables(options, context, kafka, catalog, stored, kept, fresh, server.database);
+  const { copies, ends, refusals, notes } = opened;
   const order = workingOrder(options, context);
   if (!fresh && copies.initialDone) order.reach('copied');
   const identity = identityOf(options, server);
@@ -114,6 +114,8 @@ export async function runSession(
     ends,
     identity,
     copies,
+    refusals,
+    notes,
     creating: fresh,
     onInitialDone: () => order.reach('copied'),
     clock: context.clock,
@@ -129,12 +131,9 @@ export async function runSession(
     replication,
     catalog,
     server,
-    tables,
-    book,
-    events,
     publisher,
   };
-  const session = { ...parts, kafka, copies, toast, fresh, order };
+  const session = { ...parts, ...opened, kafka, toast, fresh, order };
   await readAndStream(session, stored);
 }
 
@@ -159,18 +158,6 @@ async function readAndStream(session: Session, stored: SourcePosition | null): P
   if (!(await startToast(session.toast, { ...session.options, ...session.context, ...session }))) return;
   const progress = await readFirst(session, start, slot?.snapshotName ?? null);
   if (progress !== null) await stream(session, progress);
-}
-
-/** Every published table is to be copied at first. A position from before chunks says only whether all of them are. */
-function firstCopies(
-  stored: SourcePosition | null,
-  fresh: boolean,
-  tables: readonly PublishedTable[],
-): CopyState {
-  const oids = tables.map(({ oid }) => oid);
-  if (!fresh && stored?.copies !== undefined) return stored.copies;
-  if (!fresh && stored?.snapshot === 'done') return { ...NO_COPIES, copied: oids };
-  return { ...NO_COPIES, open: oids.map((oid) => newCopy(oid, true)) };
 }
 
 /** What is true of the server; the publication is made first where that is asked for and nothing was read before. */
@@ -300,6 +287,7 @@ async function stream(session: Session, start: Progress): Promise<void> {
     ...options,
     ...context,
     sql,
+    rewrites: session.rewrites,
     publicationOid: server.publication?.oid ?? 0,
     onError: (error) => wire.abort(asError(error)),
   });
@@ -339,7 +327,7 @@ function copierOf(session: Session, windows: ChunkWindows, batcher: Batcher, sig
     isCopied: (table) =>
       includesTable(options, table) && `${table.schema}.${table.table}` !== options.outbox?.table,
     fresh,
-    onAdded: (table, since) => toast.restart(table.oid, tableTopicName(options.topicPrefix, table), since),
+    onAdded: (table, since) => toast.restart(table.oid, book.topicOf(table), since),
     chunkBytesMax: Math.min(CHUNK_BYTES_MAX, options.batchBytesMax),
     windowId: randomUUID,
     onProgress: () => batcher.publishProgress(),
@@ -356,7 +344,7 @@ function readerOf(
   windows: ChunkWindows,
   copier: Copier,
 ): ChangeReader {
-  const { options, context, book, events, copies, toast } = session;
+  const { options, context, book, events, copies, toast, schemaChanges, rewrites } = session;
   const password = passwordOf(options.databaseUrl);
   const onRow = (encoder: RowEncoder): void => context.metrics.count('r', encoder);
   return new ChangeReader({
@@ -365,7 +353,8 @@ function readerOf(
     book,
     batcher,
     windows,
-    chunks: new ChunkPublisher({ book, batcher, copies, toast, onRow }),
+    schemaChanges,
+    chunks: new ChunkPublisher({ book, batcher, copies, toast, schemaChanges, onRow, log: context.log }),
     deferred: new DeferredKeys(options.deferredKeyBytesMax),
     onTruncate: options.onTruncate,
     transactions: new TransactionCounter({ ...options, metadata: events.transactions, cursor, batcher }),
@@ -374,13 +363,15 @@ function readerOf(
     eventCounts: context.eventCounts,
     onBackfill: (content) => {
       const asked = decodeBackfill(content, password);
-      if (asked === null)
-        context.log.warn(
-          {},
-          'a message that asks for a backfill is refused: it is malformed, or badly signed',
-        );
-      else copier.backfill(asked);
+      if (asked !== null) {
+        copier.backfill(asked);
+        if (asked.where === null) rewrites.settled(asked.oid);
+        return book.refused(asked.oid);
+      }
+      context.log.warn({}, 'a message that asks for a backfill is refused: it is malformed, or badly signed');
+      return null;
     },
+    onSkip: (encoder) => context.metrics.tables.skip(encoder),
     onChange: (op, encoder) => context.metrics.count(op, encoder),
     onReplyAsked: () => {
       if (!batcher.idle) return;

@@ -8,6 +8,7 @@ import { Probe } from './probe.ts';
 import { publicationAlarms } from './publication-alarms.ts';
 import { publicationChange } from './publication-change.ts';
 import { type PublicationReading, readPublication, tableExists } from './publication-reading.ts';
+import type { RewriteWatch } from './rewrite-watch.ts';
 import { type SlotReading, readSlot } from './slot-reading.ts';
 import type { SourceMetrics } from './source-metrics.ts';
 import type { WireConnection } from './wire-connection.ts';
@@ -21,6 +22,7 @@ export interface SlotWatchOptions {
   readonly publicationOid: number;
   /** Tables that must stay in the publication, `schema.table`. */
   readonly tables: readonly string[];
+  readonly rewrites?: RewriteWatch;
   readonly metrics: SourceMetrics;
   readonly clock: Clock;
   readonly log: Log;
@@ -68,7 +70,7 @@ class Watch {
   }
 
   async look(): Promise<void> {
-    const { sql, slotName, publicationName, clock } = this.#options;
+    const { sql, slotName, publicationName, rewrites, clock } = this.#options;
     const slot = await readSlot(sql, slotName);
     if (slot === null) throw slotFailure('slot_missing', `slot ${slotName} was dropped while it was read`);
     if (slot.invalidation !== null)
@@ -76,6 +78,7 @@ class Watch {
     const publication = await readPublication(sql, publicationName);
     await this.#compare(publication);
     const alarms = publication === null ? [] : publicationAlarms(publication);
+    if (rewrites !== undefined) alarms.push(...(await rewrites.look(sql)));
     const stalled = await this.#askProbe(slot);
     this.#alarms.show(stalled === null ? alarms : [...alarms, stalled], clock.now());
   }

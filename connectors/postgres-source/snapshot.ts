@@ -8,6 +8,7 @@ import type { Lsn } from './lsn.ts';
 import type { Relation } from './relation.ts';
 import type { RowEncoder } from './row-encoder.ts';
 import type { SchemaBook } from './schema-book.ts';
+import type { SchemaChangeTopic } from './schema-change-topic.ts';
 import { identifier, literal, qualified } from './sql-text.ts';
 import type { ToastFill } from './toast-fill.ts';
 import { type TransactionHead, transactionHead } from './transaction-head.ts';
@@ -24,6 +25,7 @@ export interface SnapshotOptions {
   readonly catalog: Catalog;
   readonly book: SchemaBook;
   readonly batcher: Batcher;
+  readonly schemaChanges: SchemaChangeTopic | null;
   readonly tables: readonly PublishedTable[];
   readonly toast: ToastFill;
   /** Where the stream begins: `__lsn` of every row. */
@@ -54,9 +56,17 @@ export async function readSnapshot(options: SnapshotOptions): Promise<boolean> {
   options.session.takeOver();
   let seq = 0;
   for (const [table, relation] of relations) {
+    // Before every place in the stream: what is decided here holds whatever the position.
+    const at = { lsn: 0n, seq: 0, replayed: false };
     const encoder = options.book.knows(relation)
-      ? must(options.book.encoder(relation.oid), 'a known relation has an encoder')
-      : must(await options.book.adopt(relation), 'a table that is read has an encoder');
+      ? (options.book.encoder(relation.oid) ?? null)
+      : await options.book.adopt(relation, at);
+    if (encoder === null) {
+      options.onTable(table);
+      continue;
+    }
+    const change = options.schemaChanges?.record(relation, head, seq) ?? null;
+    if (change !== null) options.batcher.precede(change);
     const read = await readTable(options, head, table, relation, encoder, seq);
     if (read === null) return false;
     seq += read;

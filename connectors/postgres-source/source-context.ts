@@ -8,6 +8,7 @@ import type { EventCounts } from './event-counts.ts';
 import type { EventOptions } from './outbox-options.ts';
 import type { FailoverOptions } from './failover-options.ts';
 import type { OnBadRow } from './bad-rows.ts';
+import type { SchemaOptions } from './schema-options.ts';
 import type { FilterOptions } from './source-filter.ts';
 import type { SourceMetrics } from './source-metrics.ts';
 import type { ToastPolicies } from './toast-policy.ts';
@@ -15,7 +16,14 @@ import { positionTopicName } from './topics.ts';
 import type { TypePolicy } from './type-policy.ts';
 
 export interface SourceOptions
-  extends EventOptions, FailoverOptions, FilterOptions, TypePolicy, EnvelopeOptions, ToastPolicies {
+  extends
+    EventOptions,
+    FailoverOptions,
+    FilterOptions,
+    TypePolicy,
+    EnvelopeOptions,
+    ToastPolicies,
+    SchemaOptions {
   readonly databaseUrl: string;
   readonly topicPrefix: string;
   /** `schema.table`; makes the publication when it is missing. Empty: the publication says what is read. */

@@ -4,6 +4,7 @@ import type { ChangeOp } from './change-reader.ts';
 import type { CopyReport } from './copy-pace.ts';
 import type { RowEncoder } from './row-encoder.ts';
 import { SlotMetrics } from './slot-metrics.ts';
+import { TableMetrics } from './table-metrics.ts';
 
 type CountedOp = ChangeOp | 'r';
 type Counts = Record<CountedOp, number>;
@@ -22,6 +23,7 @@ export class SourceMetrics {
   readonly #lagSeconds;
   readonly #stalledGauge;
   readonly slot: SlotMetrics;
+  readonly tables: TableMetrics;
   /** Kafka transactions of this process. */
   commits = 0;
   #phase: string | null = 'starting';
@@ -66,6 +68,7 @@ export class SourceMetrics {
     );
     this.#stalledGauge = metrics.gauge(METRIC.sourceStalled, '1 while work is pending and nothing moves', []);
     this.slot = new SlotMetrics(metrics);
+    this.tables = new TableMetrics(metrics);
     this.#commitSeconds = metrics.seconds(METRIC.commitSeconds, 'Duration of a Kafka transaction', []);
   }
 
@@ -113,6 +116,7 @@ export class SourceMetrics {
       if (counts.r > 0) this.#snapshotRows.inc(labels, counts.r);
     }
     this.#counts.clear();
+    this.tables.flush();
   }
 
   committed(durationMs: number): void {

@@ -19,7 +19,9 @@ import { DEFAULT_TYPE_POLICY, type TypePolicy, columnRule } from './type-policy.
  */
 export interface RelationDetails {
   /** Per column of the relation: the type's name with its modifier, and the type behind a domain. */
-  readonly columns: readonly { readonly typeName: string; readonly base: ColumnType }[];
+  readonly columns: readonly ColumnDetails[];
+  /** COMMENT ON TABLE. */
+  readonly comment?: string | null;
   /** Column names in index order; empty without a primary key. */
   readonly primaryKey: readonly string[];
   /** The primary key is checked when a transaction ends: until then, two rows may have the same. */
@@ -29,9 +31,21 @@ export interface RelationDetails {
   readonly storage?: TableStorage;
 }
 
+export interface ColumnDetails {
+  readonly typeName: string;
+  readonly base: ColumnType;
+  /** NOT NULL; undefined of a column that the catalog does not have any more. */
+  readonly isNotNull?: boolean | undefined;
+  /** COMMENT ON COLUMN. */
+  readonly comment?: string | null;
+}
+
 export interface TableColumn {
   /** Name in the Avro record. */
   readonly field: string;
+  /** As `format_type` prints it. */
+  readonly typeName: string;
+  readonly isNotNull: boolean | undefined;
   readonly codec: ColumnCodec;
   readonly inKey: boolean;
   readonly treatment: ColumnTreatment;
@@ -97,6 +111,8 @@ export function tableSchema(
     const field = names[i] ?? column.name;
     return {
       field,
+      typeName: details.columns[i]?.typeName ?? 'unknown',
+      isNotNull: details.columns[i]?.isNotNull,
       codec:
         treatment === null
           ? codecOf(relation, details, i, field, types)
@@ -132,6 +148,7 @@ export function tableSchema(
     valueSchema: {
       ...record,
       name: 'Value',
+      ...docOf(details.comment ?? null, null),
       fields: [...valueFields, ...CHANGE_EVENT_FIELDS],
       ...(excluded.length === 0 ? {} : { 'pg.excluded': excluded.map(({ name }) => name) }),
     },
@@ -196,8 +213,15 @@ function columnField(
     'pg.type': mask === null ? (details.columns[i]?.typeName ?? 'unknown') : 'text',
     ...(field === name ? {} : { 'pg.name': name }),
     ...(shape?.kind === 'enum' && treatment === null ? { 'pg.enum': shape.labels } : {}),
-    ...(mask === null ? {} : { doc: mask.doc, 'pg.policy': policyText(mask.policy) }),
+    ...docOf(details.columns[i]?.comment ?? null, mask),
+    ...(mask === null ? {} : { 'pg.policy': policyText(mask.policy) }),
   };
+}
+
+/** A comment may quote what a mask hides: so the mask's own words take its place. */
+function docOf(comment: string | null, mask: ColumnMask | null): { readonly doc?: string } {
+  const doc = mask === null ? comment : mask.doc;
+  return doc === null ? {} : { doc };
 }
 
 /** Rows with unlike keys must keep them unlike: only a hash does, and with it joins. */

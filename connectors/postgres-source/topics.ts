@@ -24,15 +24,21 @@ export function bookkeepingTopics(prefix: string): TopicSpec[] {
   }));
 }
 
+/** The name of a later version of a table's topic: a table's own name has no dot there. */
+export function versionedTopicName(topic: string, version: number): string {
+  return version === 1 ? topic : `${topic}.v${version}`;
+}
+
 /** Rows without a key cannot be compacted, nor can a topic whose truncates are told: Kafka refuses them there. */
 export function tableTopic(
   prefix: string,
   table: TableSchema,
   partitions: number,
+  version: number,
   tellsTruncates: boolean,
 ): TopicSpec {
   const config = table.keySchema === null || tellsTruncates ? STREAM_CONFIG : TABLE_CONFIG;
-  return { name: tableTopicName(prefix, table), partitions, config };
+  return { name: versionedTopicName(tableTopicName(prefix, table), version), partitions, config };
 }
 
 /** Topics that are not free for events, each with who has it. */

@@ -41,6 +41,11 @@ export class TransactionCursor {
     return this.#publishedSeq > 0;
   }
 
+  /** The next change of the transaction is not published yet. */
+  get nextIsNew(): boolean {
+    return this.#finalLsn !== null && this.#seq >= this.#publishedSeq;
+  }
+
   /** LSN of the commit record of the transaction that is being read. */
   get finalLsn(): Lsn {
     assert(this.#finalLsn !== null, 'no transaction is open');

@@ -71,3 +71,18 @@ function parseRule(text: string): Partial<ColumnRule> | null {
   if (precision < 1 || precision > DECIMAL_PRECISION_MAX || scale > precision) return null;
   return { as: { kind: 'decimal', precision, scale } };
 }
+
+/** Columns that rules name and no shape has, as `schema.table.column`. */
+export function unmatchedRules(
+  { columnTypes }: TypePolicy,
+  shapes: readonly {
+    readonly schema: string;
+    readonly table: string;
+    readonly columns: readonly { readonly name: string }[];
+  }[],
+): string[] {
+  const names = new Set(
+    shapes.flatMap(({ schema, table, columns }) => columns.map(({ name }) => `${schema}.${table}.${name}`)),
+  );
+  return [...columnTypes.keys()].filter((column) => !names.has(column));
+}

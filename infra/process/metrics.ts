@@ -31,6 +31,10 @@ export const METRIC = {
   sinkRows: 'millrace_sink_rows_total',
   endToEndSeconds: 'millrace_record_e2e_latency_seconds',
   deadLetters: 'millrace_dlq_records_total',
+  shapesRefused: 'millrace_shapes_refused_total',
+  tablePaused: 'millrace_table_paused',
+  rowsSkipped: 'millrace_rows_skipped_total',
+  schemaChanges: 'millrace_schema_changes_total',
 } as const;
 
 const LATENCY_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];

@@ -12,10 +12,15 @@ export interface SchemaRegistry {
   latest(subject: string): Promise<{ readonly id: number; readonly schema: AvroSchema } | null>;
 }
 
+/** A registry that takes a request and never answers is as good as none. Each call is tried four times. */
+const ANSWER_MAX_MS = 10_000;
+
 interface RegistryOptions {
   /** Base URL, e.g. `http://localhost:8081` or Apicurio's `http://host:port/apis/ccompat/v7`. */
   readonly url: string;
   readonly clientId: string;
+  /** Of one try. */
+  readonly answerMaxMs?: number;
 }
 
 interface Answer<T> {
@@ -28,14 +33,18 @@ interface Answer<T> {
  * gives a schema back without logical types and attributes.
  */
 interface RegistryCalls {
-  readonly Schema: { find(request: { id: number }): Promise<Answer<{ readonly schema: string }>> };
+  readonly Schema: {
+    find(request: { id: number; timeout: number }): Promise<Answer<{ readonly schema: string }>>;
+  };
   readonly Subject: {
     register(request: {
       subject: string;
       body: { schema: string };
+      timeout: number;
     }): Promise<Answer<{ readonly id: number }>>;
     latestVersion(request: {
       subject: string;
+      timeout: number;
     }): Promise<Answer<{ readonly id: number; readonly schema: string }>>;
   };
 }
@@ -46,13 +55,14 @@ interface RegistryCalls {
  */
 export function connectRegistry(options: RegistryOptions): SchemaRegistry {
   const calls: RegistryCalls = new RegistryClient({ host: options.url, clientId: options.clientId })['api'];
+  const timeout = options.answerMaxMs ?? ANSWER_MAX_MS;
   const registered = new Map<string, Promise<number>>();
   const byId = new Map<number, Promise<AvroSchema>>();
   return {
     register(subject, schema) {
       const text = JSON.stringify(schema);
       return cached(registered, `${subject}\n${text}`, async () => {
-        const answer = await calls.Subject.register({ subject, body: { schema: text } }).catch(
+        const answer = await calls.Subject.register({ subject, body: { schema: text }, timeout }).catch(
           (error: unknown) => rethrow(error, `registering a schema under subject ${subject}`),
         );
         return answer.data().id;
@@ -60,7 +70,7 @@ export function connectRegistry(options: RegistryOptions): SchemaRegistry {
     },
     schemaById(id) {
       return cached(byId, id, async () => {
-        const answer = await calls.Schema.find({ id }).catch((error: unknown) =>
+        const answer = await calls.Schema.find({ id, timeout }).catch((error: unknown) =>
           rethrow(error, `reading the schema with id ${id}`),
         );
         return JSON.parse(answer.data().schema) as AvroSchema;
@@ -68,7 +78,7 @@ export function connectRegistry(options: RegistryOptions): SchemaRegistry {
     },
     async latest(subject) {
       try {
-        const { id, schema } = (await calls.Subject.latestVersion({ subject })).data();
+        const { id, schema } = (await calls.Subject.latestVersion({ subject, timeout })).data();
         return { id, schema: JSON.parse(schema) as AvroSchema };
       } catch (error) {
         if (statusOf(error) === 404) return null;

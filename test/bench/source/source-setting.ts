@@ -35,9 +35,9 @@ export function sourceOptions({ url, name }: RunSpec): SourceOptions {
     tablesAtOnce: 2,
     slotFailover: false,
     acceptTimeline: null,
-    toast: 'fill',
-    toastTables: new Map(),
-    stateDir: join(tmpdir(), `millrace-bench-${name}`),
+    onIncompatibleSchema: [],
+    schemaChangeTopic: false,
+    onRewrite: 'warn',
     tableIncludeList: [],
     tableExcludeList: [],
     columnIncludeList: [],
@@ -45,6 +45,9 @@ export function sourceOptions({ url, name }: RunSpec): SourceOptions {
     columnPolicies: [],
     outbox: null,
     messages: null,
+    toast: 'fill',
+    toastTables: new Map(),
+    stateDir: join(tmpdir(), `millrace-${name}`),
     ...DEFAULT_TYPE_POLICY,
   };
 }

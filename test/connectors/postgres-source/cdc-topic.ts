@@ -3,6 +3,7 @@ import { connectKafka } from '../../../connectors/kafka/kafka.ts';
 import type { ConsumerRecord, Kafka } from '../../../connectors/kafka/port.ts';
 import { systemClock } from '../../../infra/process/clock.ts';
 import { silentLog } from '../../../infra/process/log.ts';
+import type { AvroRecord } from '../../../schemas/avro-schema.ts';
 import { compileType } from '../../../schemas/serde/avro-type.ts';
 import { type SchemaRegistry, connectRegistry } from '../../../schemas/serde/schema-registry.ts';
 import { bodyOf, schemaIdOf } from '../../../schemas/serde/wire-format.ts';
@@ -61,6 +62,11 @@ export class KafkaView implements AsyncDisposable {
       else rows.set(id, value);
     }
     return rows;
+  }
+
+  /** The schema that a value was written with. */
+  async schemaOf({ record }: Event): Promise<AvroRecord> {
+    return (await this.#registry.schemaById(schemaIdOf(record.value ?? Buffer.alloc(0)))) as AvroRecord;
   }
 
   async records(topic: string): Promise<ConsumerRecord[]> {

@@ -130,6 +130,7 @@ test('a table that is filtered out has no topic, and its changes hold nothing up
 test.each([
   ['table-include-list', String.raw`public\.order`, 'source.filter_unmatched'],
   ['column-policies', String.raw`public\.orders\.emial=mask`, 'source.filter_unmatched'],
+  ['column-types', 'public.orders.emial=string', 'source.filter_unmatched'],
   ['column-exclude-list', String.raw`public\.orders\.id`, 'source.key_policy'],
   ['column-policies', String.raw`public\.orders\.id=truncate:2`, 'source.key_policy'],
 ])('--%s %s is refused: %s', async (option, pattern, code) => {

@@ -25,6 +25,7 @@ export interface SourceProcess extends AsyncDisposable {
 
 /** For a flag without a value. */
 export const SWITCH = '(switch)';
+
 /** Where the sources of a test keep large values, from one to the next. */
 export function stateDirOf({ name }: Pick<SourceDatabase, 'name'>): string {
   return join(tmpdir(), `millrace-${name}`);

@@ -1,0 +1,89 @@
+import type { Kafka, ProducerRecord } from '../kafka/port.ts';
+import type { Catalog, PublishedTable } from './catalog.ts';
+import { CopyBook, type CopyState, NO_COPIES, newCopy } from './copy-state.ts';
+import { EndOffsets } from './end-offsets.ts';
+import { type EventStream, openEventStream } from './event-stream.ts';
+import type { SourcePosition } from './position.ts';
+import { NO_REFUSALS, RefusalBook, reachedRefusals } from './refusal-state.ts';
+import type { Relation } from './relation.ts';
+import { RewriteWatch } from './rewrite-watch.ts';
+import { SchemaBook } from './schema-book.ts';
+import { SchemaChangeTopic } from './schema-change-topic.ts';
+import { type SourceContext, type SourceOptions, sourceNames } from './source-context.ts';
+import { includesTable } from './source-filter.ts';
+import { refuseCollisions } from './topics.ts';
+
+/** What a session publishes, and how far each table is. */
+export interface SessionTables {
+  readonly tables: readonly PublishedTable[];
+  readonly events: EventStream;
+  readonly book: SchemaBook;
+  readonly copies: CopyBook;
+  readonly refusals: RefusalBook;
+  readonly ends: EndOffsets;
+  /** Null where nobody asks for it. */
+  readonly schemaChanges: SchemaChangeTopic | null;
+  readonly rewrites: RewriteWatch;
+  /** Records that go out with the next Kafka transaction. */
+  readonly notes: ProducerRecord[];
+}
+
+/**
+ * Makes topics and schemas ready for what the publication has now. `kept` is beside the position.
+ * `fresh`: the slot is made in this session. `database`: its name.
+ */
+export async function openTables(
+  options: SourceOptions,
+  context: SourceContext,
+  kafka: Kafka,
+  catalog: Catalog,
+  stored: SourcePosition | null,
+  kept: ReadonlyMap<string, Buffer>,
+  fresh: boolean,
+  database: string,
+): Promise<SessionTables> {
+  const ends = new EndOffsets();
+  const published = await catalog.publishedTables(options.publicationName);
+  const refusals = new RefusalBook(
+    stored?.refusals === undefined ? NO_REFUSALS : reachedRefusals(stored.refusals, stored),
+  );
+  const notes: ProducerRecord[] = [];
+  const wantsCopy = (oid: number): void => {
+    rewrites.settled(oid);
+    copies.begin(newCopy(oid, copies.copy(oid)?.initial === true));
+  };
+  const rewriteOptions = {
+    ...options,
+    ...context,
+    positionTopic: sourceNames(options).positionTopic,
+    concerns: (table: Pick<Relation, 'schema' | 'table'>) =>
+      includesTable(options, table) && `${table.schema}.${table.table}` !== options.outbox?.table,
+    notes,
+    wantsCopy,
+  };
+  const rewrites = new RewriteWatch(rewriteOptions, kept);
+  const reach = { ...context, ...options, catalog, kafka, ends, refusals, wantsCopy, database };
+  const events = await openEventStream(options, reach, published);
+  const book = new SchemaBook(reach);
+  const tables = await book.select(published, events.tables);
+  refuseCollisions(options.topicPrefix, tables);
+  const copies = new CopyBook(firstCopies(stored, fresh, tables));
+  for (const table of tables) await book.adopt(await catalog.relation(table));
+  const { topicPrefix, schemaChangeTopic: isTold } = options;
+  const schemaChanges = isTold
+    ? await SchemaChangeTopic.open(kafka, topicPrefix, book, context.metrics)
+    : null;
+  return { tables, events, book, copies, refusals, ends, schemaChanges, rewrites, notes };
+}
+
+/** Every published table is to be copied at first. A position from before chunks says only whether all of them are. */
+function firstCopies(
+  stored: SourcePosition | null,
+  fresh: boolean,
+  tables: readonly PublishedTable[],
+): CopyState {
+  const oids = tables.map(({ oid }) => oid);
+  if (!fresh && stored?.copies !== undefined) return stored.copies;
+  if (!fresh && stored?.snapshot === 'done') return { ...NO_COPIES, copied: oids };
+  return { ...NO_COPIES, open: oids.map((oid) => newCopy(oid, true)) };
+}

@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest';
+import { KafkaView } from './cdc-topic.ts';
+import { createSourceDatabase } from './source-database.ts';
+import { startSource } from './source-process.ts';
+import { STREAMING, acknowledged, streamTables, told } from './streamed-tables.ts';
+
+test('S102 a list of columns: others are nowhere, and an update of them alone is an update of nothing', async () => {
+  await using database = await createSourceDatabase();
+  await using view = await KafkaView.open();
+  await database.sql(`CREATE TABLE t (id int PRIMARY KEY, v text, hidden text); INSERT INTO t VALUES (1, 'a', 'x');
+    CREATE PUBLICATION millrace FOR TABLE t (id, v)`);
+  await using source = startSource(database);
+  await source.logged(STREAMING);
+  await database.sql("INSERT INTO t VALUES (2, 'b', 'y')");
+  await database.sql("UPDATE t SET hidden = 'z' WHERE id = 2");
+  await acknowledged(database);
+  const topic = `${database.name}.public.t`;
+  const events = await view.events(topic);
+  expect(told(events)).toEqual(['r 1 a', 'c 2 b', 'u 2 b']);
+  for (const { value } of events) expect(Object.keys(value ?? {})).not.toContain('hidden');
+
+  await database.sql('ALTER PUBLICATION millrace SET TABLE t (id, hidden)');
+  await database.sql("INSERT INTO t VALUES (3, 'c', 'shown')");
+  await acknowledged(database);
+  const last = (await view.events(topic)).at(-1);
+  expect(last?.value).toMatchObject({ id: 3, hidden: 'shown' });
+  expect(last?.value).not.toHaveProperty('v');
+});
+
+test('S102 a list that hides the key: Postgres refuses updates, inserts have no key', async () => {
+  await using tables = await streamTables(
+    `CREATE TABLE t (id int PRIMARY KEY, v text); CREATE TABLE o (id int PRIMARY KEY, v text);`,
+    ['o'],
+  );
+  const { sql } = tables.database;
+  await sql(`GRANT SELECT ON t TO "${tables.database.name}"; ALTER PUBLICATION millrace ADD TABLE t (v)`);
+  await sql("INSERT INTO t VALUES (1, 'a')");
+  await expect(sql("UPDATE t SET v = 'b'")).rejects.toMatchObject({ code: '42P10' });
+  expect(told(await tables.settled('t'))).toEqual(['c - a']);
+});
+
+test('S109 S110 with FOR ALL TABLES, a table that a query makes is published; views and temporary tables are not', async () => {
+  await using database = await createSourceDatabase();
+  await using view = await KafkaView.open();
+  await database.sql(
+    'CREATE TABLE t (id int PRIMARY KEY, v text); CREATE PUBLICATION millrace FOR ALL TABLES',
+  );
+  await using source = startSource(database);
+  await source.logged(STREAMING);
+  await database.sql("INSERT INTO t VALUES (1, 'a')");
+  await database.sql('CREATE TABLE made AS SELECT id, v FROM t');
+  await database.sql(`CREATE TEMPORARY TABLE gone AS SELECT * FROM t; CREATE UNLOGGED TABLE unlogged AS SELECT * FROM t;
+    CREATE MATERIALIZED VIEW seen AS SELECT * FROM t; REFRESH MATERIALIZED VIEW seen`);
+  await acknowledged(database);
+  expect(told(await view.events(`${database.name}.public.made`))).toEqual(['c - a']);
+  expect(told(await view.events(`${database.name}.public.t`))).toEqual(['c 1 a']);
+  for (const table of ['gone', 'unlogged', 'seen'])
+    await expect(view.events(`${database.name}.public.${table}`)).rejects.toMatchObject({
+      code: 'kafka.topic_missing',
+    });
+});
