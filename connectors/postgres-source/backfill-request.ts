@@ -4,10 +4,14 @@ import { z } from 'zod';
 /** Prefix of the transactional message in the WAL that asks for a backfill. */
 export const BACKFILL_MESSAGE = 'millrace.backfill';
 
+/** `pause` and `resume` keep the place of a copy, `cancel` gives it up: what of the table is not in Kafka stays out. */
+export const COPY_ACTIONS = ['copy', 'pause', 'resume', 'cancel'] as const;
+
 const requestJson = z.object({
+  action: z.enum(COPY_ACTIONS).default('copy'),
   oid: z.number().int().positive(),
   where: z.string().min(1).nullable(),
-  /** HMAC-SHA-256 of the condition, hexadecimal. */
+  /** HMAC-SHA-256 of the request, hexadecimal. */
   signature: z
     .string()
     .regex(/^[0-9a-f]{64}$/)
@@ -15,6 +19,7 @@ const requestJson = z.object({
 });
 
 export interface BackfillRequest {
+  readonly action: (typeof COPY_ACTIONS)[number];
   /** Of the published table. */
   readonly oid: number;
   /** SQL condition that chooses the rows, null for all. */
@@ -22,21 +27,26 @@ export interface BackfillRequest {
 }
 
 /**
- * Every role of a database may write messages into the WAL, and the condition is SQL that the source runs as its own
- * role. So a condition is signed with what only the owner of that role knows: its password.
+ * Every role of a database may write messages into the WAL. A condition is SQL that the source runs as its own role, and
+ * a copy that is paused or cancelled keeps rows from those who wait for them. So these are signed with what only the
+ * owner of the source's role knows: its password.
  */
 export function encodeBackfill(request: BackfillRequest, password: string): string {
-  const signature = request.where === null ? null : sign(request, password).toString('hex');
+  const signature = needsSignature(request) ? sign(request, password).toString('hex') : null;
   return JSON.stringify({ ...request, signature });
 }
 
-/** Null for a text that is no request, or whose condition the password's owner did not write. */
+/** True for what not everybody who may write messages may ask for. */
+export function needsSignature({ action, where }: BackfillRequest): boolean {
+  return action !== 'copy' || where !== null;
+}
+
+/** Null for a text that is no request, or that the password's owner did not sign where that is needed. */
 export function decodeBackfill(content: string, password: string): BackfillRequest | null {
   const parsed = requestJson.safeParse(jsonOrNull(content));
   if (!parsed.success) return null;
-  const { oid, where, signature } = parsed.data;
-  const request = { oid, where };
-  if (where === null) return request;
+  const { signature, ...request } = parsed.data;
+  if (!needsSignature(request)) return request;
   if (signature === null || password === '') return null;
   return timingSafeEqual(Buffer.from(signature, 'hex'), sign(request, password)) ? request : null;
 }
@@ -46,8 +56,10 @@ export function passwordOf(databaseUrl: string): string {
   return decodeURIComponent(new URL(databaseUrl).password);
 }
 
-function sign(request: BackfillRequest, password: string): Buffer {
-  return createHmac('sha256', password).update(`${request.oid}\n${request.where}`).digest();
+function sign({ action, oid, where }: BackfillRequest, password: string): Buffer {
+  return createHmac('sha256', password)
+    .update(JSON.stringify([action, oid, where]))
+    .digest();
 }
 
 function jsonOrNull(text: string): unknown {

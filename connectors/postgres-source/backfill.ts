@@ -1,32 +1,63 @@
 import { argv, env, exit, stderr, stdout } from 'node:process';
 import { z } from 'zod';
+import { must } from '../../infra/process/assert.ts';
+import { systemClock } from '../../infra/process/clock.ts';
 import { Failure, describe } from '../../infra/process/failure.ts';
 import { EXIT } from '../../infra/process/lifecycle.ts';
-import { type OptionSpecs, parseOptions } from '../../infra/process/options.ts';
+import { type OptionSpecs, type Options, parseOptions } from '../../infra/process/options.ts';
 import { requiredText } from '../../infra/process/role-options.ts';
-import { BACKFILL_MESSAGE, encodeBackfill, passwordOf } from './backfill-request.ts';
+import { askCopies, followCopy, progressText } from './backfill-progress.ts';
+import {
+  BACKFILL_MESSAGE,
+  type BackfillRequest,
+  COPY_ACTIONS,
+  encodeBackfill,
+  needsSignature,
+  passwordOf,
+} from './backfill-request.ts';
+import { type Lsn, parseLsn } from './lsn.ts';
 import { literal } from './sql-text.ts';
 import { WireConnection } from './wire-connection.ts';
 
-const COMMAND = 'node connectors/postgres-source/backfill.ts SCHEMA.TABLE';
+const COMMAND = 'node connectors/postgres-source/backfill.ts [SCHEMA.TABLE]';
+const flag = z
+  .enum(['true', 'false'])
+  .default('false')
+  .transform((text) => text === 'true');
 
 const OPTIONS = {
   databaseUrl: {
-    schema: requiredText,
-    help: "source database, with the source's own role and password: they sign the condition",
+    schema: requiredText.optional(),
+    help: "source database, with the source's own role and password: they sign the request",
     secret: true,
   },
   publicationName: { schema: requiredText.default('millrace'), help: 'publication that the table is in' },
   where: { schema: z.string().min(1).optional(), help: 'SQL condition that chooses the rows' },
+  action: {
+    schema: z.enum(COPY_ACTIONS).default('copy'),
+    help: 'copy, or pause, resume or cancel the copy that is under way',
+  },
+  wait: { schema: flag, help: 'tell how the copy goes, until it is done', isSwitch: true },
+  status: { schema: flag, help: 'ask for nothing: print the copies that are under way', isSwitch: true },
+  sourceUrl: {
+    schema: z.url().default('http://127.0.0.1:8080'),
+    help: "the source's HTTP port, for --wait and --status",
+  },
 } as const satisfies OptionSpecs;
 
-/** Asks the running source, through the WAL, to publish a table's rows once more. */
-async function requestBackfill(
+type BackfillOptions = Options<typeof OPTIONS>;
+
+const say = (line: string): void => {
+  stdout.write(`${line}\n`);
+};
+
+/** Asks the running source through the WAL. Gives a place in the WAL behind the request. */
+async function request(
   name: string,
   url: string,
   publication: string,
-  where: string | null,
-): Promise<void> {
+  what: Omit<BackfillRequest, 'oid'>,
+): Promise<Lsn> {
   await using sql = await WireConnection.open({
     url,
     replication: false,
@@ -44,12 +75,32 @@ async function requestBackfill(
       fix: 'write schema.table; ALTER PUBLICATION ... ADD TABLE has a new table copied by itself',
     });
   const password = passwordOf(url);
-  if (where !== null && password === '')
-    throw new Failure('config.invalid', 'stop', 'a condition cannot be signed: the URL has no password', {
+  const asked = { oid: row.oid, ...what };
+  if (needsSignature(asked) && password === '')
+    throw new Failure('config.invalid', 'stop', 'the request cannot be signed: the URL has no password', {
       fix: "give the source and this command the same URL, with the role's password in it",
     });
-  const content = encodeBackfill({ oid: row.oid, where }, password);
+  const content = encodeBackfill(asked, password);
   await sql.query(`SELECT pg_logical_emit_message(true, ${literal(BACKFILL_MESSAGE)}, ${literal(content)})`);
+  const [after] = await sql.query<{ lsn: string }>('SELECT pg_current_wal_lsn()::text AS lsn');
+  return parseLsn(must(after, 'pg_current_wal_lsn() gave no row').lsn);
+}
+
+async function run(name: string, options: BackfillOptions): Promise<void> {
+  const { databaseUrl, publicationName, where, action, wait, sourceUrl } = options;
+  if (databaseUrl === undefined)
+    throw new Failure('config.invalid', 'stop', 'no database is named', { fix: 'give --database-url' });
+  if (action !== 'copy' && where !== undefined)
+    throw new Failure(
+      'config.invalid',
+      'stop',
+      `--where chooses the rows of a copy, not of --action ${action}`,
+    );
+  const lsn = await request(name, databaseUrl, publicationName, { action, where: where ?? null });
+  if (action !== 'copy') return say(`${action} of the copy of ${name} is asked for`);
+  if (!wait) return say(`backfill of ${name} is asked for; --wait or --status shows how it goes`);
+  await followCopy(sourceUrl, name, lsn, systemClock, say);
+  say(`${name}: copied`);
 }
 
 async function main(args: readonly string[]): Promise<void> {
@@ -60,11 +111,16 @@ async function main(args: readonly string[]): Promise<void> {
     stdout.write(parsed.text);
     return;
   }
+  if (parsed.options.status) {
+    const { copies } = await askCopies(parsed.options.sourceUrl);
+    const chosen = copies.filter(({ table }) => name === undefined || table === name);
+    for (const copy of chosen) say(progressText(copy));
+    if (chosen.length === 0) say('no table is being copied');
+    return;
+  }
   if (name === undefined)
     throw new Failure('config.invalid', 'stop', 'no table is named', { fix: `usage: ${COMMAND}` });
-  const { databaseUrl, publicationName, where } = parsed.options;
-  await requestBackfill(name, databaseUrl, publicationName, where ?? null);
-  stdout.write(`backfill of ${name} is asked for; the source's log and metrics show how it goes\n`);
+  await run(name, parsed.options);
 }
 
 try {

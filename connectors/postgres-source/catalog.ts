@@ -15,8 +15,6 @@ export interface PublishedTable {
   readonly columns: readonly string[] | null;
   /** A row filter's SQL, null without one. */
   readonly filter: string | null;
-  /** What ANALYZE last counted; 0 where it never ran. */
-  readonly estimatedRows: number;
 }
 
 interface ColumnRow {
@@ -52,8 +50,7 @@ export class Catalog {
     const lists =
       this.#version >= 150_000 ? 'p.attnames::text[] AS columns, p.rowfilter' : 'NULL AS columns, NULL';
     return await this.#sql.query<PublishedTable>(
-      `SELECT c.oid::int8::float8 AS oid, p.schemaname::text AS schema, p.tablename::text AS table, ${lists} AS filter,
-         greatest(c.reltuples, 0)::float8 AS "estimatedRows"
+      `SELECT c.oid::int8::float8 AS oid, p.schemaname::text AS schema, p.tablename::text AS table, ${lists} AS filter
        FROM pg_publication_tables p
        JOIN pg_namespace n ON n.nspname = p.schemaname
        JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename

@@ -24,6 +24,7 @@ import { STREAM, XLOG_HEADER_BYTES } from './replication-connection.ts';
 import type { RowEncoder } from './row-encoder.ts';
 import type { SchemaBook } from './schema-book.ts';
 import type { SchemaChangeTopic } from './schema-change-topic.ts';
+import type { KeylessRows } from './keyless-rows.ts';
 import { BACKFILL_MESSAGE } from './backfill-request.ts';
 import type { ToastFill } from './toast-fill.ts';
 import type { TransactionCounter } from './transaction-counter.ts';
@@ -48,6 +49,9 @@ export interface ChangeReaderOptions {
   readonly windows: ChunkWindows;
   readonly chunks: ChunkPublisher;
   readonly schemaChanges: SchemaChangeTopic | null;
+  readonly keyless: KeylessRows;
+  /** A table is announced that is neither copied nor being copied: it was added a moment ago, or it is gone. */
+  readonly onUnsettled: () => Promise<void>;
   readonly deferred: DeferredKeys;
   readonly onTruncate: OnTruncate;
   readonly transactions: TransactionCounter;
@@ -79,6 +83,8 @@ export class ChangeReader {
   /** Null of the outbox, and of a table that is filtered out. */
   readonly #encoderOf = (oid: number): RowEncoder | null =>
     oid === this.#options.events.outbox?.oid ? null : this.#encoder(oid);
+  /** Whether the announced table has to be copied is not known yet. */
+  #unsettled = false;
   /** The server has accepted START_REPLICATION. */
   streaming = false;
 
@@ -93,6 +99,10 @@ export class ChangeReader {
     for (let at = 0; at < segment.length;) {
       at = this.#read(segment, at);
       if (this.#shapes.isPending) await this.#shapes.adopt(this.#head);
+      if (this.#unsettled) {
+        await this.#options.onUnsettled();
+        this.#unsettled = false;
+      }
       if (this.#topicless !== null) {
         await this.#options.events.outbox?.create(this.#topicless);
         this.#topicless = null;
@@ -104,7 +114,7 @@ export class ChangeReader {
   #read(segment: Buffer, start: number): number {
     const { batcher } = this.#options;
     let at = start;
-    while (at < segment.length && !this.#shapes.isPending && !batcher.full) {
+    while (at < segment.length && !this.#shapes.isPending && !this.#unsettled && !batcher.full) {
       const end = at + 1 + segment.readInt32BE(at + 1);
       if (segment[at] === BACKEND.copyData) this.#copyData(segment, at, end);
       else this.#control(segment, at, end);
@@ -177,7 +187,9 @@ export class ChangeReader {
         this.#previousLsn = message.endLsn;
         return;
       case PGOUTPUT.relation:
-        if (message.relation !== null) this.#shapes.see(message.relation, this.#head);
+        if (message.relation === null) return;
+        this.#unsettled = this.#options.keyless.unsettled(message.relation.oid);
+        this.#shapes.see(message.relation, this.#head);
         return;
       case PGOUTPUT.truncate:
         if (this.#isNew(segment)) this.#truncate();
@@ -307,6 +319,7 @@ export class ChangeReader {
     this.#options.transactions.count(encoder, this.#head);
     const record = encoder.row('c', segment, this.#message.newTuple, null, this.#head, cursor.seq);
     toast.noteRow(encoder, this.#message.relationOid, record, this.#message.newTuple, false);
+    if (this.#isWithheld(record, encoder)) return;
     batcher.add(record, cursor.finalLsn, cursor.seq);
     this.#touch(record, false);
     onChange('c', encoder);
@@ -330,6 +343,7 @@ export class ChangeReader {
       toast.complete(encoder, relationOid, encoder.goodKey(segment, newTuple, null), newTuple);
     const record = encoder.row('u', segment, newTuple, old, this.#head, cursor.seq);
     toast.noteRow(encoder, relationOid, record, newTuple, false);
+    if (this.#isWithheld(record, encoder)) return;
     batcher.add(record, cursor.finalLsn, cursor.seq);
     this.#touch(record, isHoled(newTuple, old));
     onChange('u', encoder);
@@ -362,9 +376,16 @@ export class ChangeReader {
     this.#options.transactions.count(encoder, this.#head);
     const record = encoder.deletion(segment, this.#message.oldTuple, this.#head, cursor.seq);
     toast.noteEnd(encoder, this.#message.relationOid, record);
+    if (this.#isWithheld(record, encoder)) return;
     this.#end(encoder, record);
     this.#touch(record, false);
     onChange('d', encoder);
+  }
+
+  /** True for a change of a table without a key that its copy holds, or may hold. */
+  #isWithheld(record: ProducerRecord, encoder: RowEncoder): boolean {
+    if (encoder.schema.key.length > 0) return false;
+    return this.#options.keyless.withholds(this.#message.relationOid, this.#head.xid, record);
   }
 
   #truncate(): void {

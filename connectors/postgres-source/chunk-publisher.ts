@@ -3,6 +3,7 @@ import type { Log } from '../../infra/process/log.ts';
 import type { Batcher } from './batcher.ts';
 import type { ChunkWindow } from './chunk-window.ts';
 import type { CopyBook } from './copy-state.ts';
+import type { KeylessRows } from './keyless-rows.ts';
 import type { Lsn } from './lsn.ts';
 import type { Relation } from './relation.ts';
 import type { RowEncoder } from './row-encoder.ts';
@@ -18,6 +19,7 @@ export interface ChunkPublisherOptions {
   readonly copies: CopyBook;
   readonly toast: ToastFill;
   readonly schemaChanges: SchemaChangeTopic | null;
+  readonly keyless: KeylessRows;
   readonly onRow: (encoder: RowEncoder) => void;
   readonly log: Log;
 }
@@ -37,7 +39,7 @@ export class ChunkPublisher {
   }
 
   publish(window: ChunkWindow, head: TransactionHead, lsn: Lsn, markSeq: number): Relation | null {
-    const { book, batcher, copies, toast, onRow } = this.#options;
+    const { book, batcher, copies, keyless, toast, onRow } = this.#options;
     const { chunk } = window;
     // A copy that was begun again meanwhile, or given up, has no use for the chunk.
     const wanted = chunk !== null && copies.copy(window.oid) === chunk.from;
@@ -67,6 +69,7 @@ export class ChunkPublisher {
       batcher.add(record, lsn, seq);
       onRow(encoder);
     }
+    for (const record of keyless.release(window)) batcher.add(record, lsn, markSeq);
     if (chunk.last) copies.finish(window.oid);
     else copies.advance(chunk.next);
     window.settle('published');

@@ -17,6 +17,8 @@ export interface ChunkRequest {
   readonly shape: string;
   /** A table without children of its own kind: those of an inheriting table are tables of their own. */
   readonly only: boolean;
+  /** The role may lock the table as such; one that may read some columns may not. */
+  readonly lockable: boolean;
   /** Key columns, in the order of the key. */
   readonly key: readonly string[];
   /** The chunk begins behind this key, null for the begin of the table. */
@@ -77,22 +79,32 @@ export function shapeSql(oid: number): string {
 
 /** Keys are compared by the server alone: only it knows the order of its types and collations. */
 function chunkSql(request: ChunkRequest): string {
-  const { table, relation, only, key, cursor, last, where, rowsMax } = request;
+  const { table, relation, only, lockable, key, cursor, last, where, rowsMax } = request;
   const columns = relation.columns.map((column) => identifier(column.name)).join(', ');
   const keys = key.map(identifier).join(', ');
   const row = (values: readonly string[]): string => `(${values.map(literal).join(', ')})`;
   const behind = cursor === null ? null : `(${keys}) > ${row(cursor)}`;
   const from = tableSql(table, only);
+  // The second takes the snapshot first; what happened before the lock is then seen by the table's files.
+  const lock = lockable ? `LOCK TABLE ${from} IN ACCESS SHARE MODE` : `SELECT FROM ${from} LIMIT 0`;
   return `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-    LOCK TABLE ${from} IN ACCESS SHARE MODE;
-    SELECT pg_current_snapshot()::text, ${shapeSql(table.oid)};
+    ${lock};
+    SELECT pg_current_snapshot()::text, ${shapeSql(table.oid)}, ${rewrittenSql(table.oid)};
     SELECT ${columns} FROM ${from}${conditionsSql([table.filter, where, behind, `(${keys}) <= ${row(last)}`])}
       ORDER BY ${keys} LIMIT ${rowsMax};
     COMMIT`;
 }
 
+/** An expression that is true when the files of a table are not those that the transaction's snapshot knows. */
+export function rewrittenSql(oid: number): string {
+  return `EXISTS (SELECT FROM
+      (SELECT ${oid}::oid AS oid UNION SELECT relid::oid FROM pg_partition_tree(${oid}::oid::regclass)) AS t
+      LEFT JOIN pg_class AS seen ON seen.oid = t.oid
+      WHERE coalesce(seen.relfilenode, 0) <> coalesce(pg_relation_filenode(t.oid::regclass), 0))`;
+}
+
 /** Hands over each message up to ReadyForQuery. */
-async function readAnswer(
+export async function readAnswer(
   session: WireConnection,
   onMessage: (segment: Buffer, at: number, end: number) => void,
 ): Promise<void> {
@@ -128,7 +140,6 @@ class ChunkReader {
   readonly #request: ChunkRequest;
   readonly #tuple = new Tuple();
   readonly #rows: ChunkRow[] = [];
-  #results = 0;
   #visibility: Visibility | null = null;
   #bytes = 0;
   #sent = 0;
@@ -139,11 +150,9 @@ class ChunkReader {
   }
 
   message(segment: Buffer, at: number, end: number): void {
-    if (segment[at] === BACKEND.rowDescription) this.#results++;
-    else if (segment[at] === BACKEND.dataRow) {
-      if (this.#results === 1) this.#visibility = this.#snapshot(segment, at + HEADER_BYTES);
-      else this.#row(segment, at + HEADER_BYTES, end - at);
-    }
+    if (segment[at] !== BACKEND.dataRow) return;
+    if (this.#visibility === null) this.#visibility = this.#snapshot(segment, at + HEADER_BYTES);
+    else this.#row(segment, at + HEADER_BYTES, end - at);
   }
 
   answer(): ChunkAnswer {
@@ -159,8 +168,9 @@ class ChunkReader {
   #snapshot(segment: Buffer, at: number): Visibility {
     const tuple = this.#tuple;
     readDataRow(segment, at, tuple);
-    this.#fits = segment.toString('utf8', tuple.starts[1], tuple.ends[1]) === this.#request.shape;
-    return parseVisibility(segment.toString('utf8', tuple.starts[0], tuple.ends[0]));
+    const text = (place: number): string => segment.toString('utf8', tuple.starts[place], tuple.ends[place]);
+    this.#fits = text(1) === this.#request.shape && text(2) === 'f';
+    return parseVisibility(text(0));
   }
 
   /** Rows beyond the budget are left for the next chunk; one row is taken however large it is. */

@@ -14,6 +14,8 @@ export const CHUNK_MESSAGE = 'millrace.chunk';
  */
 export class ChunkWindows {
   readonly #windows = new Map<number, ChunkWindow>();
+  /** Those whose rows no transaction in the stream can make old. */
+  readonly #parts = new Set<ChunkWindow>();
   readonly #streamed = new Set<number>();
   /** Per table: how often the stream has announced another shape. */
   readonly #shapes = new Map<number, number>();
@@ -59,12 +61,21 @@ export class ChunkWindows {
     return window;
   }
 
+  /** A window of rows that no change in the stream can make old. */
+  openPart(id: string, oid: number): ChunkWindow {
+    const window = new ChunkWindow(id, oid, []);
+    this.#windows.set(oid, window);
+    this.#parts.add(window);
+    return window;
+  }
+
   /** The window of a table. */
   of(oid: number): ChunkWindow | undefined {
     return this.#windows.size === 0 ? undefined : this.#windows.get(oid);
   }
 
   close(window: ChunkWindow): void {
+    this.#parts.delete(window);
     if (this.#windows.get(window.oid) === window) this.#windows.delete(window.oid);
   }
 
@@ -74,7 +85,7 @@ export class ChunkWindows {
     this.#marked = null;
     if (!this.#counting) return;
     this.#streamed.add(xid);
-    if (silent) for (const window of this.#windows.values()) window.pass(xid);
+    if (silent) for (const window of this.#windows.values()) if (!this.#parts.has(window)) window.pass(xid);
     if (this.#streamed.size > STREAMED_MAX) this.#startOver();
   }
 
@@ -103,6 +114,7 @@ export class ChunkWindows {
   abandon(): void {
     for (const window of this.#windows.values()) window.settle('again');
     this.#windows.clear();
+    this.#parts.clear();
   }
 
   /** What a snapshot sees, every later one sees. */
@@ -113,6 +125,6 @@ export class ChunkWindows {
   #startOver(): void {
     this.#streamed.clear();
     this.#generation++;
-    for (const window of this.#windows.values()) window.spoil();
+    for (const window of this.#windows.values()) if (!this.#parts.has(window)) window.spoil();
   }
 }

@@ -1,4 +1,5 @@
 import { must } from '../../infra/process/assert.ts';
+import { type BackoffPolicy, backoffMs } from '../../infra/process/backoff.ts';
 import { describe } from '../../infra/process/failure.ts';
 import type { BackfillRequest } from './backfill-request.ts';
 import { Catalog, type PublishedTable } from './catalog.ts';
@@ -6,6 +7,7 @@ import { newCopy } from './copy-state.ts';
 import type { Lsn } from './lsn.ts';
 import { type CopySessions, TableCopier, type TableCopierOptions } from './table-copier.ts';
 import { refuseCollisions } from './topics.ts';
+import { isTablesOwn, sqlState } from './table-fault.ts';
 import { parseVisibility } from './visibility.ts';
 import { WireConnection } from './wire-connection.ts';
 
@@ -13,15 +15,17 @@ import { WireConnection } from './wire-connection.ts';
 const PUBLICATION_INTERVAL_MS = 2_000;
 const RUNNING_INTERVAL_MS = 50;
 const RUNNING_LOG_INTERVAL_MS = 10_000;
-/** A table that is read while it changes its shape. https://www.postgresql.org/docs/current/errcodes-appendix.html */
-const SHAPE_CHANGED = new Set(['42P01', '42703', 'XX000']);
+/** A table that cannot be read is tried again after this long, and after twice as long each time. */
+const FAULT: BackoffPolicy = { initialMs: 200, maxMs: 60_000, attemptsMax: Number.POSITIVE_INFINITY };
 /** Syntax, names and rights; and values that an expression cannot take. */
 const REFUSED = /^(22|42)/;
 
-export interface CopierOptions extends Omit<TableCopierOptions, 'clear'> {
+export interface CopierOptions extends Omit<TableCopierOptions, 'clear' | 'openSession'> {
   readonly databaseUrl: string;
   readonly slotName: string;
   readonly topicPrefix: string;
+  /** In [0, 1). */
+  readonly random: () => number;
   /** Looks at the publication. */
   readonly catalog: Catalog;
   /** False for a table that is published by other means, or not at all. */
@@ -45,6 +49,8 @@ export class Copier {
   readonly #busy = new Set<number>();
   /** Per table: the count of streamed transactions that its wait was for. */
   readonly #cleared = new Map<number, number>();
+  /** Tables that could not be read, and when they are tried again. */
+  readonly #faults = new Map<number, { readonly count: number; readonly untilMs: number }>();
   #tables = new Map<number, PublishedTable>();
   #wake = new AbortController();
 
@@ -54,6 +60,11 @@ export class Copier {
     if (copies.state.open.length === 0) return;
     windows.count();
     if (fresh) for (const { oid } of copies.state.open) this.#cleared.set(oid, windows.generation);
+  }
+
+  /** Compares the publication with what is copied; resolves when the copies that it asks for are open. */
+  async look(): Promise<void> {
+    await this.#look(this.#options.catalog);
   }
 
   /** Works until the signal aborts. */
@@ -73,22 +84,34 @@ export class Copier {
     await Promise.all(workers.map((worker) => worker.catch(told)));
   }
 
-  /** Copies a table's rows once more. */
-  backfill(request: BackfillRequest): void {
-    const { copies, log } = this.#options;
-    const earlier = copies.copy(request.oid);
-    const published = copies.state.copied.includes(request.oid) || earlier !== undefined;
-    const facts = { oid: request.oid, filtered: request.where !== null };
-    if (!published) {
-      log.warn(facts, 'a backfill names a table that is not published');
+  /** Does what a message in the stream asks for. */
+  asked(request: BackfillRequest): void {
+    const { copies, log, metrics } = this.#options;
+    const { oid, action, where } = request;
+    const earlier = copies.copy(oid);
+    const table = this.#tables.get(oid);
+    const facts = { table: table && `${table.schema}.${table.table}`, oid, filtered: where !== null };
+    if (action === 'copy') {
+      if (!copies.state.copied.includes(oid) && earlier === undefined) {
+        log.warn(facts, 'a backfill names a table that is not published');
+        return;
+      }
+      log.info(facts, 'backfill begins');
+      // The first copy of all stays what it is.
+      const filter = earlier === undefined ? where : null;
+      copies.begin({ ...newCopy(oid, earlier?.initial === true, filter), since: earlier?.since });
+    } else if (earlier === undefined) {
+      log.warn(facts, `nothing to ${action}: the table is not being copied`);
       return;
+    } else if (action === 'cancel') {
+      copies.finish(oid);
+      if (table !== undefined) metrics.copyGone(table);
+      log.warn(facts, 'the copy is cancelled: rows that it had not come to are not published');
+    } else {
+      copies.advance({ ...earlier, paused: action === 'pause' });
+      log.info(facts, action === 'pause' ? 'the copy is paused' : 'the copy goes on');
     }
-    log.info(facts, 'backfill begins');
-    // The first copy of all stays what it is.
-    copies.begin({
-      ...newCopy(request.oid, earlier?.initial === true, earlier === undefined ? request.where : null),
-      since: earlier?.since,
-    });
+    this.#faults.delete(oid);
     this.#rouse();
   }
 
@@ -115,6 +138,7 @@ export class Copier {
     refuseCollisions(topicPrefix, tables);
     this.#tables = new Map(tables.map((table) => [table.oid, table]));
     copies.keepOnly(new Set(this.#tables.keys()));
+    this.#options.metrics.copies.watch(copies, tables);
     if (copies.unknown(this.#tables.keys()).length === 0) return;
     const since = await catalog.walLsn();
     for (const oid of copies.unknown(this.#tables.keys())) {
@@ -142,16 +166,21 @@ export class Copier {
   }
 
   #next(): number | undefined {
-    return this.#options.copies.state.open.find(({ oid }) => !this.#busy.has(oid) && this.#tables.has(oid))
-      ?.oid;
+    const nowMs = this.#options.clock.now();
+    return this.#options.copies.state.open.find(
+      ({ oid, paused }) =>
+        !paused &&
+        !this.#busy.has(oid) &&
+        this.#tables.has(oid) &&
+        (this.#faults.get(oid)?.untilMs ?? 0) <= nowMs,
+    )?.oid;
   }
 
   /** Sessions are held only while there is something to copy. */
   async #copyAll(): Promise<void> {
-    const { databaseUrl, slotName, signal } = this.#options;
-    const connect = { url: databaseUrl, replication: false, applicationName: `millrace-copy ${slotName}` };
-    await using sql = await WireConnection.open(connect);
-    await using chunks = await WireConnection.open(connect);
+    const { signal } = this.#options;
+    await using sql = await WireConnection.open(this.#connect());
+    await using chunks = await WireConnection.open(this.#connect());
     chunks.takeOver();
     // Whoever waits for a lock on the server is let go.
     const cut = (): void => {
@@ -173,13 +202,16 @@ export class Copier {
   }
 
   async #copy(oid: number, sessions: CopySessions): Promise<void> {
-    const { windows, copies, signal, clock, log } = this.#options;
+    const { windows, copies, signal, log, metrics } = this.#options;
     const table = must(this.#tables.get(oid), 'a published table');
     this.#busy.add(oid);
     windows.count();
     const clear = (cleared: number, sql: WireConnection): Promise<void> => this.#clear(cleared, sql);
+    const openSession = (): Promise<WireConnection> => WireConnection.open(this.#connect());
     try {
-      await new TableCopier({ ...this.#options, clear }, sessions, table).run();
+      await new TableCopier({ ...this.#options, clear, openSession }, sessions, table).run();
+      this.#faults.delete(oid);
+      metrics.copyFailing(table, null);
     } catch (error) {
       if (signal.aborted) throw error;
       await this.#look(sessions.catalog);
@@ -187,15 +219,36 @@ export class Copier {
       const facts = { table: `${table.schema}.${table.table}`, reason: describe(error) };
       if (copy !== undefined && copy.where !== null && REFUSED.test(sqlState(error))) {
         copies.finish(oid);
+        metrics.copyGone(table);
         log.error(facts, 'the backfill is given up: Postgres refuses to read by its condition');
         return;
       }
-      if (copy !== undefined && !SHAPE_CHANGED.has(sqlState(error))) throw error;
-      log.warn(facts, 'the table changed while it was read');
-      await clock.sleep(RUNNING_INTERVAL_MS, signal);
+      if (copy === undefined) log.warn(facts, 'the table is gone while it was read');
+      else if (isTablesOwn(error)) this.#failed(table, facts);
+      else throw error;
     } finally {
       this.#busy.delete(oid);
     }
+  }
+
+  /** The other tables go on without this one. It changed while it was read, or something is wrong with it. */
+  #failed(table: PublishedTable, facts: { readonly reason: string }): void {
+    const { clock, random, log, metrics } = this.#options;
+    const count = (this.#faults.get(table.oid)?.count ?? 0) + 1;
+    const waitMs = Math.round(backoffMs(FAULT, count, random));
+    this.#faults.set(table.oid, { count, untilMs: clock.now() + waitMs });
+    metrics.copyFailing(table, facts.reason);
+    if (count === 1) log.warn({ ...facts, waitMs }, 'the table cannot be read, or changed while it was read');
+    else
+      log.error(
+        { ...facts, waitMs, count },
+        'the table cannot be read: the others go on without it; mend it, or cancel its copy',
+      );
+  }
+
+  #connect(): { url: string; replication: false; applicationName: string } {
+    const { databaseUrl, slotName } = this.#options;
+    return { url: databaseUrl, replication: false, applicationName: `millrace-copy ${slotName}` };
   }
 
   /**
@@ -222,8 +275,4 @@ export class Copier {
 async function visibility(sql: WireConnection): Promise<ReturnType<typeof parseVisibility>> {
   const [row] = await sql.query<{ text: string }>('SELECT pg_current_snapshot()::text AS text');
   return parseVisibility(must(row, 'pg_current_snapshot() gave no row').text);
-}
-
-function sqlState(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }

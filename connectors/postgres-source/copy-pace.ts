@@ -5,7 +5,7 @@ const LOG_INTERVAL_MS = 5_000;
 /** How a copy of a table goes, for the log and the metrics. */
 export interface CopyReport {
   readonly rows: number;
-  /** Of what ANALYZE last counted; null where it never ran. */
+  /** Of what the planner guesses; null where it guesses none. */
   readonly percent: number | null;
   readonly rowsPerSecond: number;
   readonly secondsLeft: number | null;

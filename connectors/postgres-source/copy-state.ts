@@ -15,6 +15,8 @@ const tableCopy = z.object({
   rows: z.number().int(),
   /** LSN from which on the topic tells of the table; absent where it did before, or where nobody needs to know. */
   since: z.string().regex(/^\d+$/).optional(),
+  /** Nothing is read until somebody asks to go on. */
+  paused: z.boolean().default(false),
 });
 
 /** How far the copies of the tables are: a part of the position. */
@@ -31,7 +33,12 @@ export const NO_COPIES: CopyState = { copied: [], open: [] };
 
 /** A copy from the first row on. */
 export function newCopy(oid: number, initial: boolean, where: string | null = null): TableCopy {
-  return { oid, initial, where, cursor: null, last: null, chunks: 0, rows: 0 };
+  return { oid, initial, where, cursor: null, last: null, chunks: 0, rows: 0, paused: false };
+}
+
+/** The same copy from its first row on. */
+export function restarted(copy: TableCopy): TableCopy {
+  return { ...copy, cursor: null, last: null, chunks: 0, rows: 0 };
 }
 
 /**

@@ -73,13 +73,17 @@ const OPTIONS = {
     help: 'exactly_once (rows are readable when their Kafka transaction commits) or at_least_once (rows go outside of transactions; after a crash some come again)',
   },
   snapshotMode: {
-    schema: z.enum(['exported', 'chunked']).default('exported'),
-    help: 'how tables are first read: exported (before the stream, as they are stored) or chunked (beside it, by key; goes on where it was after a crash)',
+    schema: z.enum(['chunked', 'exported']).default('chunked'),
+    help: 'how tables are first read: chunked (beside the stream, by key; goes on where it was after a crash) or exported (before the stream, as they are stored; for windows in event time)',
   },
   chunkRowsMax: { schema: count.default(10_000), help: 'rows in one chunk of a table that is copied' },
   tablesAtOnce: {
     schema: count.default(2),
     help: 'tables that are copied at the same time; each takes two sessions',
+  },
+  rangesAtOnce: {
+    schema: count.default(1),
+    help: 'sessions that read one table with exported; more than 1 gives up the order in which it is stored',
   },
 } as const satisfies OptionSpecs;
 
@@ -100,6 +104,7 @@ async function run(options: Options<typeof OPTIONS>, log: Log, signal: AbortSign
     host: options.httpHost,
     metrics,
     readiness: () => sourceMetrics.phase,
+    pages: { '/copies': () => sourceMetrics.copies },
   });
   log.info({ httpPort: http.port }, 'listening');
   const clientId = `millrace-source-${options.slotName}`;

@@ -13,7 +13,9 @@ import { Copier } from './copier.ts';
 import type { CopyBook } from './copy-state.ts';
 import { DeferredKeys } from './deferred-keys.ts';
 import type { EventStream } from './event-stream.ts';
+import { readFirst } from './first-read.ts';
 import { type GuardRequest, type ServerFacts, guard } from './guard.ts';
+import { KeylessRows } from './keyless-rows.ts';
 import { lsnText } from './lsn.ts';
 import { type SourcePosition, readPosition } from './position.ts';
 import { Publisher, type PublisherOptions } from './publisher.ts';
@@ -26,7 +28,6 @@ import { createPublication, identifySystem, senderTimeoutMs, serverFacts } from 
 import { createSlot } from './slot-creation.ts';
 import { includesTable } from './source-filter.ts';
 import { watchSlot } from './slot-watch.ts';
-import { readSnapshot } from './snapshot.ts';
 import { type SourceContext, type SourceOptions, sourceNames } from './source-context.ts';
 import { openTables } from './session-tables.ts';
 import { keepOnStandbys } from './timeline.ts';
@@ -80,11 +81,8 @@ export async function runSession(
   context.metrics.phase = 'connecting';
   const kafka = stack.use(await context.connectKafka());
   await kafka.ensureTopics(bookkeepingTopics(options.topicPrefix));
-  const producer = stack.use(
-    await kafka.openProducer(names.transactionalId, {
-      transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
-    }),
-  );
+  const atMost = { transactionTimeoutMs: TRANSACTION_TIMEOUT_MS };
+  const producer = stack.use(await kafka.openProducer(names.transactionalId, atMost));
   const rowProducer =
     options.processingGuarantee === 'exactly_once' ? null : stack.use(await kafka.openIdempotentProducer());
   const kept = new Map<string, Buffer>();
@@ -133,8 +131,7 @@ export async function runSession(
     server,
     publisher,
   };
-  const session = { ...parts, ...opened, kafka, toast, fresh, order };
-  await readAndStream(session, stored);
+  await readAndStream({ ...parts, ...opened, kafka, toast, fresh, order }, stored);
 }
 
 /** What every position says of the place that it was written at. */
@@ -151,6 +148,7 @@ function workingOrder({ slotName }: SourceOptions, { metrics, log }: SourceConte
 }
 
 async function readAndStream(session: Session, stored: SourcePosition | null): Promise<void> {
+  session.context.metrics.copies.watch(session.copies, session.tables);
   const slot = session.fresh ? await makeSlot(session) : null;
   if (session.fresh && slot === null) return;
   const start = slot?.progress ?? progressOf(stored);
@@ -202,59 +200,6 @@ async function makeSlot(
   return { progress, snapshotName: slot.snapshotName };
 }
 
-/**
- * Reads tables before the stream goes on, in the slot's own snapshot, or, after a crash, again as they are now: all that
- * are not in Kafka yet, or with `chunked` those without a key, which no window can compare with the stream. Returns null
- * when it was ended early.
- */
-async function readFirst(
-  session: Session,
-  progress: Progress,
-  snapshotName: string | null,
-): Promise<Progress | null> {
-  const { options, context, publisher, copies, book, signal } = session;
-  const isKeyless = (oid: number): boolean => book.encoder(oid)?.schema.key.length === 0;
-  const tables = session.tables.filter(
-    ({ oid }) =>
-      copies.copy(oid)?.initial === true && (options.snapshotMode === 'exported' || isKeyless(oid)),
-  );
-  if (tables.length === 0) return progress;
-  context.metrics.phase = 'reading tables';
-  await using reading = await WireConnection.open({
-    url: options.databaseUrl,
-    replication: false,
-    applicationName: `millrace-snapshot ${options.slotName}`,
-  });
-  const wake = (): void => reading.nudge();
-  signal.addEventListener('abort', wake, { once: true });
-  const batcher = new Batcher(
-    progress,
-    options.batchBytesMax,
-    async (records, reached) => {
-      const { length } = records;
-      await publisher.publish(records, reached);
-      session.toast.committed(length, reached.endLsn);
-    },
-    (error) => reading.abort(asError(error)),
-  );
-  session.toast.serve(batcher);
-  const complete = await readSnapshot({
-    ...session,
-    ...context,
-    tables,
-    session: reading,
-    batcher,
-    consistentPoint: progress.endLsn,
-    snapshotName,
-    onRow: (encoder) => context.metrics.count('r', encoder),
-    onTable: ({ oid }) => copies.finish(oid),
-  });
-  signal.removeEventListener('abort', wake);
-  if (!complete) return null;
-  await publisher.publish(new RecordList(), batcher.published);
-  return batcher.published;
-}
-
 async function stream(session: Session, start: Progress): Promise<void> {
   const { options, context, replication, publisher, sql, server, signal } = session;
   const { wire } = replication;
@@ -267,14 +212,18 @@ async function stream(session: Session, start: Progress): Promise<void> {
       await publisher.publish(records, reached);
       session.toast.committed(length, reached.endLsn);
       acker.published(reached.endLsn);
+      context.metrics.copies.publishedLsn = reached.endLsn;
     },
     (error) => wire.abort(asError(error)),
   );
   session.toast.serve(batcher);
   const windows = new ChunkWindows();
+  const keyless = new KeylessRows(session.copies);
   const copying = new AbortController();
-  const copier = copierOf(session, windows, batcher, copying.signal);
-  const reader = readerOf(session, new TransactionCursor(start), acker, batcher, windows, copier);
+  const copier = copierOf(session, windows, keyless, batcher, copying.signal);
+  const reader = readerOf(session, new TransactionCursor(start), acker, batcher, windows, keyless, copier);
+  // Before the first change: whether it is published depends on what is still to be copied.
+  await copier.look();
   if (options.slotFailover && server.slot?.failover === false) await keepOnStandbys(wire, options.slotName);
   const request = { slot: options.slotName, publication: options.publicationName, start: start.endLsn };
   replication.start({ ...request, flushed: () => acker.flushed }, await senderTimeoutMs(wire));
@@ -315,13 +264,20 @@ async function stream(session: Session, start: Progress): Promise<void> {
   await replication.finish();
 }
 
-function copierOf(session: Session, windows: ChunkWindows, batcher: Batcher, signal: AbortSignal): Copier {
+function copierOf(
+  session: Session,
+  windows: ChunkWindows,
+  keyless: KeylessRows,
+  batcher: Batcher,
+  signal: AbortSignal,
+): Copier {
   const { options, context, copies, catalog, book, toast, fresh, replication } = session;
   return new Copier({
     ...options,
     ...context,
     copies,
     windows,
+    keyless,
     catalog,
     book,
     isCopied: (table) =>
@@ -342,6 +298,7 @@ function readerOf(
   acker: Acker,
   batcher: Batcher,
   windows: ChunkWindows,
+  keyless: KeylessRows,
   copier: Copier,
 ): ChangeReader {
   const { options, context, book, events, copies, toast, schemaChanges, rewrites } = session;
@@ -354,17 +311,29 @@ function readerOf(
     batcher,
     windows,
     schemaChanges,
-    chunks: new ChunkPublisher({ book, batcher, copies, toast, schemaChanges, onRow, log: context.log }),
+    keyless,
+    chunks: new ChunkPublisher({
+      book,
+      batcher,
+      copies,
+      keyless,
+      toast,
+      schemaChanges,
+      onRow,
+      log: context.log,
+    }),
     deferred: new DeferredKeys(options.deferredKeyBytesMax),
     onTruncate: options.onTruncate,
     transactions: new TransactionCounter({ ...options, metadata: events.transactions, cursor, batcher }),
     toast,
     events,
     eventCounts: context.eventCounts,
+    onUnsettled: () => copier.look(),
     onBackfill: (content) => {
       const asked = decodeBackfill(content, password);
       if (asked !== null) {
-        copier.backfill(asked);
+        copier.asked(asked);
+        if (asked.action !== 'copy') return null;
         if (asked.where === null) rewrites.settled(asked.oid);
         return book.refused(asked.oid);
       }

@@ -1,187 +1,243 @@
 import { must } from '../../infra/process/assert.ts';
 import type { Clock } from '../../infra/process/clock.ts';
+import { describe } from '../../infra/process/failure.ts';
 import type { Log } from '../../infra/process/log.ts';
-import { BACKEND, backendError } from './backend-message.ts';
-import type { Batcher } from './batcher.ts';
 import type { Catalog, PublishedTable } from './catalog.ts';
+import { conditionsSql, readAnswer, tableSql } from './chunk-reader.ts';
+import type { Batcher } from './batcher.ts';
+import { CopyPace, type CopyReport } from './copy-pace.ts';
 import type { Lsn } from './lsn.ts';
-import type { Relation } from './relation.ts';
+import { nextTurn } from './next-turn.ts';
+import { estimateRows } from './row-estimate.ts';
 import type { RowEncoder } from './row-encoder.ts';
 import type { SchemaBook } from './schema-book.ts';
 import type { SchemaChangeTopic } from './schema-change-topic.ts';
-import { identifier, literal, qualified } from './sql-text.ts';
+import { type PageRange, RangeQueue, pageRanges } from './snapshot-ranges.ts';
+import { SnapshotReader, type SnapshotRows } from './snapshot-reader.ts';
+import { beginSnapshot, exportSnapshot, joinSnapshot, lockTable } from './snapshot-session.ts';
+import { identifier } from './sql-text.ts';
+import { isTablesOwn } from './table-fault.ts';
 import type { ToastFill } from './toast-fill.ts';
-import { type TransactionHead, transactionHead } from './transaction-head.ts';
-import { Tuple, readDataRow } from './tuple.ts';
-import { nextTurn } from './next-turn.ts';
+import { transactionHead } from './transaction-head.ts';
 import type { WireConnection } from './wire-connection.ts';
-import { HEADER_BYTES } from './wire-framer.ts';
-
-const LOG_INTERVAL_MS = 5_000;
 
 export interface SnapshotOptions {
-  /** An ordinary session that is used for nothing else. */
-  readonly session: WireConnection;
+  /** Opens an ordinary session, which is closed by whoever asked for it. */
+  readonly openSession: () => Promise<WireConnection>;
   readonly catalog: Catalog;
   readonly book: SchemaBook;
   readonly batcher: Batcher;
   readonly schemaChanges: SchemaChangeTopic | null;
   readonly tables: readonly PublishedTable[];
   readonly toast: ToastFill;
+  readonly tablesAtOnce: number;
+  /** Sessions that read one table; more than one gives its stored order up. */
+  readonly rangesAtOnce: number;
   /** Where the stream begins: `__lsn` of every row. */
   readonly consistentPoint: Lsn;
   /** The slot's exported snapshot; null reads what is there now. */
   readonly snapshotName: string | null;
   readonly onRow: (encoder: RowEncoder) => void;
-  /** All rows of the table are in Kafka. */
+  /** All rows of the table are with the batcher. */
   readonly onTable: (table: PublishedTable) => void;
+  readonly onReport: (table: PublishedTable, report: CopyReport | null) => void;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
 
+/** A table that is being read. */
+interface TableRead {
+  readonly table: PublishedTable;
+  readonly encoder: RowEncoder;
+  /** `SELECT ... FROM ...`, without a condition. */
+  readonly select: string;
+  readonly pace: CopyPace;
+  readonly log: Log;
+  rows: number;
+}
+
 /**
- * Reads tables, each in the order it is stored in, in one REPEATABLE READ transaction and publishes the rows as `r`.
- * Returns false when `signal` ended it early.
+ * Reads tables in one snapshot, several at a time, and publishes the rows as `r`. All are locked (ACCESS SHARE) before
+ * the first row is read. Returns false when `signal` ended it early. A table that cannot be read, or whose rows the
+ * snapshot does not see any more, is left: `onTable` is not told of it.
  *
- * The first time, the transaction is the slot's own snapshot: each row once, exactly as of the consistent point. After
- * a crash that snapshot is gone, and the tables are read again as they are now. Rows are then published a second time,
- * possibly newer than changes the stream still replays from the consistent point on; every key ends right once the
- * stream has passed the time of the second read, and a row that was deleted meanwhile gets its tombstone from there.
+ * The first time the snapshot is the slot's own: each row once, exactly as of the consistent point. After a crash that
+ * one is gone, and the tables are read again as they are now. Rows are then published a second time, possibly newer than
+ * changes the stream still replays from the consistent point on; every key ends right once the stream has passed the
+ * time of the second read, and a row that was deleted meanwhile gets its tombstone from there.
  */
 export async function readSnapshot(options: SnapshotOptions): Promise<boolean> {
-  const head = await beginSnapshot(options);
-  const relations = new Map<PublishedTable, Relation>();
-  for (const table of options.tables) relations.set(table, await options.catalog.relation(table));
-  options.session.takeOver();
-  let seq = 0;
-  for (const [table, relation] of relations) {
-    // Before every place in the stream: what is decided here holds whatever the position.
-    const at = { lsn: 0n, seq: 0, replayed: false };
-    const encoder = options.book.knows(relation)
-      ? (options.book.encoder(relation.oid) ?? null)
-      : await options.book.adopt(relation, at);
-    if (encoder === null) {
-      options.onTable(table);
-      continue;
-    }
-    const change = options.schemaChanges?.record(relation, head, seq) ?? null;
-    if (change !== null) options.batcher.precede(change);
-    const read = await readTable(options, head, table, relation, encoder, seq);
-    if (read === null) return false;
-    seq += read;
-    await options.batcher.drain();
-    options.onTable(table);
+  const { tables, signal, tablesAtOnce, rangesAtOnce } = options;
+  await using stack = new AsyncDisposableStack();
+  const lead = stack.use(await options.openSession());
+  await beginSnapshot(lead, options.snapshotName);
+  const rows = await sharedRows(lead, options);
+  const queue = new RangeQueue<TableRead>();
+  const locked: PublishedTable[] = [];
+  let ranges = 0;
+  for (const table of tables) {
+    const planned = await planRead(lead, options, table, rows);
+    if (planned === null) continue;
+    locked.push(table);
+    ranges += planned.ranges.length;
+    queue.add(planned.read, planned.ranges, rangesAtOnce);
   }
-  return true;
+  const sessions = [lead];
+  const snapshotName = await exportSnapshot(lead);
+  while (sessions.length < Math.min(tablesAtOnce * rangesAtOnce, ranges) && !signal.aborted) {
+    const helper = stack.use(await options.openSession());
+    if (await joinSnapshot(helper, snapshotName, locked)) sessions.push(helper);
+    else {
+      options.log.info(
+        { sessions: sessions.length },
+        'tables are locked by others: fewer sessions read them',
+      );
+      break;
+    }
+  }
+  await readAll(options, sessions, queue, rows);
+  return !signal.aborted;
 }
 
-async function beginSnapshot(options: SnapshotOptions): Promise<TransactionHead> {
-  const { session, snapshotName } = options;
-  await session.query('BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY');
-  if (snapshotName !== null) await session.query(`SET TRANSACTION SNAPSHOT ${literal(snapshotName)}`);
-  const [row] = await session.query<{ micros: string }>(
+async function sharedRows(lead: WireConnection, options: SnapshotOptions): Promise<SnapshotRows> {
+  const [row] = await lead.query<{ micros: string }>(
     `SELECT (extract(epoch FROM now()) * 1000000)::int8::text AS micros`,
   );
-  return transactionHead(options.consistentPoint, BigInt(must(row, 'now() gave no row').micros), 0);
+  const { batcher, toast, consistentPoint: lsn, onRow } = options;
+  const head = transactionHead(lsn, BigInt(must(row, 'now() gave no row').micros), 0);
+  return { batcher, toast, head, lsn, onRow, seq: 0 };
 }
 
-/** Reads one table to its end and returns the number of its rows, null when it was ended early. */
-async function readTable(
+/** Locks a table and finds out how it is to be read; null when it is left. */
+async function planRead(
+  lead: WireConnection,
   options: SnapshotOptions,
-  head: TransactionHead,
   table: PublishedTable,
-  relation: Relation,
-  encoder: RowEncoder,
-  firstSeq: number,
-): Promise<number | null> {
-  const { session, batcher, clock, log, signal } = options;
-  const name = `${table.schema}.${table.table}`;
-  const startedMs = clock.now();
-  const pace = (rows: number): object => {
-    const seconds = (clock.now() - startedMs) / 1000;
-    const percent = table.estimatedRows === 0 ? undefined : Math.round((rows / table.estimatedRows) * 100);
-    return { table: name, rows, percent, rowsPerSecond: Math.round(rows / Math.max(seconds, 0.001)) };
+  { head, seq }: SnapshotRows,
+): Promise<{ readonly read: TableRead; readonly ranges: PageRange<TableRead>[] } | null> {
+  const { catalog, book, clock, rangesAtOnce } = options;
+  const log = options.log.child({ table: `${table.schema}.${table.table}` });
+  const left = 'the table is left out of the first read, and is copied beside the stream';
+  const stored = await lockTable(lead, table, (error) => log.warn({ reason: describe(error) }, left));
+  if (stored === null) return null;
+  if (stored.rewritten) {
+    log.warn({ reason: 'it was rewritten or truncated after the snapshot was taken' }, left);
+    return null;
+  }
+  const relation = await catalog.relation(table);
+  // Before every place in the stream: what is decided here holds whatever the position.
+  const at = { lsn: 0n, seq: 0, replayed: false };
+  const encoder = book.knows(relation)
+    ? (book.encoder(relation.oid) ?? null)
+    : await book.adopt(relation, at);
+  if (encoder === null) {
+    options.onTable(table);
+    return null;
+  }
+  const change = options.schemaChanges?.record(relation, head, seq) ?? null;
+  if (change !== null) options.batcher.precede(change);
+  const columns = relation.columns.map((column) => identifier(column.name)).join(', ');
+  const select = `SELECT ${columns} FROM ${tableSql(table, stored.only)}`;
+  const pace = new CopyPace(clock, await estimateRows(lead, table, stored.only, null), 0);
+  options.onReport(table, pace.report(0));
+  const read = { table, encoder, select, pace, log, rows: 0 };
+  return { read, ranges: pageRanges<TableRead>(read, stored.pages, stored.pages === 0 ? 1 : rangesAtOnce) };
+}
+
+/** The first error ends the other sessions too. */
+async function readAll(
+  options: SnapshotOptions,
+  sessions: readonly WireConnection[],
+  queue: RangeQueue<TableRead>,
+  rows: SnapshotRows,
+): Promise<void> {
+  for (const session of sessions) session.takeOver();
+  const wake = (): void => {
+    for (const session of sessions) session.nudge();
   };
-  session.ask(selectText(table, relation));
-  const reader = new RowReader(options, table.oid, head, encoder, firstSeq);
-  for (let loggedMs = startedMs; !reader.done;) {
-    if (signal.aborted) return null;
+  options.signal.addEventListener('abort', wake, { once: true });
+  let failure: { readonly error: unknown } | null = null;
+  const lanes = sessions.map(async (session) => {
+    try {
+      await readRanges(options, session, queue, rows);
+    } catch (error) {
+      failure ??= { error };
+      for (const other of sessions) other.abort(new Error('another session of the snapshot has failed'));
+    }
+  });
+  await Promise.all(lanes);
+  options.signal.removeEventListener('abort', wake);
+  // The closure above is not seen by the type checker.
+  const failed = failure as { readonly error: unknown } | null;
+  if (failed !== null) throw failed.error;
+}
+
+async function readRanges(
+  options: SnapshotOptions,
+  session: WireConnection,
+  queue: RangeQueue<TableRead>,
+  rows: SnapshotRows,
+): Promise<void> {
+  for (let range = queue.take(); range !== null; range = queue.take()) {
+    const { table: read } = range;
+    try {
+      if (!(await readRange(options, session, range, rows))) return;
+    } catch (error) {
+      if (!isTablesOwn(error)) throw error;
+      queue.drop(read);
+      read.log.error({ reason: describe(error) }, 'the table cannot be read: the others go on without it');
+      continue;
+    }
+    // In one step with the rows: what is published next has both.
+    if (!queue.has(read) || !queue.done(range)) continue;
+    options.onTable(read.table);
+    options.onReport(read.table, null);
+    read.log.info(read.pace.report(read.rows), 'table read');
+  }
+}
+
+/** False when it was ended early. */
+async function readRange(
+  options: SnapshotOptions,
+  session: WireConnection,
+  range: PageRange<TableRead>,
+  rows: SnapshotRows,
+): Promise<boolean> {
+  const { batcher, signal } = options;
+  const { table: read } = range;
+  const where = conditionsSql([read.table.filter, pagesSql(range)]);
+  session.ask(`SAVEPOINT part; ${read.select}${where}; RELEASE SAVEPOINT part`);
+  const reader = new SnapshotReader(rows, read.table.oid, read.encoder);
+  while (!reader.done) {
+    if (signal.aborted) return false;
     const segment = session.take();
     if (segment === null) {
       await session.readable();
       continue;
     }
+    const before = reader.rows;
     for (let at = 0; at < segment.length;) {
       at = reader.read(segment, at);
       if (batcher.full) await batcher.makeRoom();
     }
+    read.rows += reader.rows - before;
+    if (read.pace.isDue) {
+      const report = read.pace.report(read.rows);
+      options.onReport(read.table, report);
+      read.log.info(report, 'reading table');
+    }
     await nextTurn();
-    if (clock.now() - loggedMs >= LOG_INTERVAL_MS) {
-      loggedMs = clock.now();
-      log.info(pace(reader.rows), 'reading table');
-    }
   }
-  log.info(pace(reader.rows), 'table read');
-  return reader.rows;
+  if (reader.error === null) return true;
+  session.ask('ROLLBACK TO SAVEPOINT part');
+  await readAnswer(session, () => undefined);
+  throw reader.error;
 }
 
-function selectText(table: PublishedTable, relation: Relation): string {
-  const columns = relation.columns.map((column) => identifier(column.name)).join(', ');
-  const where = table.filter === null ? '' : ` WHERE ${table.filter}`;
-  return `SELECT ${columns} FROM ${qualified(table.schema, table.table)}${where}`;
-}
-
-/** Takes the messages of one SELECT's answer apart. */
-class RowReader {
-  done = false;
-  rows = 0;
-  readonly #options: SnapshotOptions;
-  readonly #oid: number;
-  readonly #head: TransactionHead;
-  readonly #encoder: RowEncoder;
-  readonly #firstSeq: number;
-  readonly #tuple = new Tuple();
-  readonly #commitTs: bigint;
-
-  constructor(
-    options: SnapshotOptions,
-    oid: number,
-    head: TransactionHead,
-    encoder: RowEncoder,
-    firstSeq: number,
-  ) {
-    this.#options = options;
-    this.#oid = oid;
-    this.#head = head;
-    this.#encoder = encoder;
-    this.#firstSeq = firstSeq;
-    this.#commitTs = BigInt(head.timestamp) * 1000n;
-  }
-
-  /** Reads until the batch is full or the segment ends, and returns the place it came to. */
-  read(segment: Buffer, start: number): number {
-    const { batcher, consistentPoint } = this.#options;
-    let at = start;
-    while (at < segment.length && !batcher.full) {
-      const end = at + 1 + segment.readInt32BE(at + 1);
-      if (segment[at] === BACKEND.dataRow) this.#row(segment, at + HEADER_BYTES);
-      else if (segment[at] === BACKEND.ready) this.done = true;
-      else if (segment[at] === BACKEND.error) throw backendError(segment, at, end);
-      at = end;
-    }
-    // Any set of snapshot rows may be published together.
-    batcher.endTransaction(consistentPoint, this.#commitTs);
-    return at;
-  }
-
-  #row(segment: Buffer, at: number): void {
-    const { batcher, consistentPoint, toast, onRow } = this.#options;
-    readDataRow(segment, at, this.#tuple);
-    const seq = this.#firstSeq + ++this.rows;
-    const record = this.#encoder.row('r', segment, this.#tuple, null, this.#head, seq);
-    toast.noteRow(this.#encoder, this.#oid, record, this.#tuple, false);
-    batcher.add(record, consistentPoint, seq);
-    onRow(this.#encoder);
-  }
+/** https://www.postgresql.org/docs/current/ddl-system-columns.html */
+function pagesSql({ from, to }: PageRange<unknown>): string | null {
+  if (from === 0 && to === null) return null;
+  const begin = `ctid >= '(${from},0)'`;
+  return to === null ? begin : `${begin} AND ctid < '(${to},0)'`;
 }

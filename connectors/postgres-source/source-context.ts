@@ -54,6 +54,8 @@ export interface SourceOptions
   readonly tablesAtOnce: number;
   /** Directory of the local store of out-of-line values: a cache of what is in Kafka. */
   readonly stateDir: string;
+  /** Sessions that read one table before the stream, each other pages; more than one gives its stored order up. */
+  readonly rangesAtOnce: number;
 }
 
 export interface SourceContext {

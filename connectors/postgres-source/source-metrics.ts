@@ -3,6 +3,7 @@ import type { PublishedTable } from './catalog.ts';
 import type { ChangeOp } from './change-reader.ts';
 import type { CopyReport } from './copy-pace.ts';
 import type { RowEncoder } from './row-encoder.ts';
+import { CopyBoard } from './copy-board.ts';
 import { SlotMetrics } from './slot-metrics.ts';
 import { TableMetrics } from './table-metrics.ts';
 
@@ -19,11 +20,14 @@ export class SourceMetrics {
   readonly #snapshotChunks;
   readonly #snapshotRatio;
   readonly #snapshotSecondsLeft;
+  readonly #snapshotRowsPerSecond;
+  readonly #snapshotFailing;
   readonly #commitSeconds;
   readonly #lagSeconds;
   readonly #stalledGauge;
   readonly slot: SlotMetrics;
   readonly tables: TableMetrics;
+  readonly copies = new CopyBoard();
   /** Kafka transactions of this process. */
   commits = 0;
   #phase: string | null = 'starting';
@@ -50,6 +54,16 @@ export class SourceMetrics {
     this.#snapshotSecondsLeft = metrics.gauge(
       METRIC.snapshotSecondsLeft,
       'Time until a table is copied, at the pace so far',
+      labels,
+    );
+    this.#snapshotRowsPerSecond = metrics.gauge(
+      METRIC.snapshotRowsPerSecond,
+      'Pace of a copy that is under way',
+      labels,
+    );
+    this.#snapshotFailing = metrics.gauge(
+      METRIC.snapshotFailing,
+      '1 while a table cannot be read and its copy is tried again',
       labels,
     );
     this.#deadLetters = metrics.counter(METRIC.deadLetters, 'Rows set aside as dead letters', [
@@ -133,6 +147,8 @@ export class SourceMetrics {
   /** Null: the table is copied. */
   copying({ schema, table }: PublishedTable, report: CopyReport | null): void {
     const labels = { schema, table };
+    this.copies.report(`${schema}.${table}`, report);
+    this.#snapshotRowsPerSecond.set(labels, report?.rowsPerSecond ?? 0);
     if (report === null) {
       this.#snapshotRatio.set(labels, 1);
       this.#snapshotSecondsLeft.set(labels, 0);
@@ -140,5 +156,20 @@ export class SourceMetrics {
     }
     if (report.percent !== null) this.#snapshotRatio.set(labels, report.percent / 100);
     if (report.secondsLeft !== null) this.#snapshotSecondsLeft.set(labels, report.secondsLeft);
+  }
+
+  /** Why a table cannot be copied for now; null when it can. */
+  copyFailing({ schema, table }: PublishedTable, reason: string | null): void {
+    this.copies.fault(`${schema}.${table}`, reason);
+    this.#snapshotFailing.set({ schema, table }, reason === null ? 0 : 1);
+  }
+
+  /** A copy was given up. */
+  copyGone(table: PublishedTable): void {
+    const labels = { schema: table.schema, table: table.table };
+    this.copies.report(`${table.schema}.${table.table}`, null);
+    this.copyFailing(table, null);
+    for (const gauge of [this.#snapshotRatio, this.#snapshotSecondsLeft, this.#snapshotRowsPerSecond])
+      gauge.remove(labels);
   }
 }

@@ -8,7 +8,10 @@ import { type ChunkAnswer, markChunk, readChunk } from './chunk-reader.ts';
 import { type ChunkRow, type Verdict, keyText } from './chunk-window.ts';
 import type { ChunkWindows } from './chunk-windows.ts';
 import { CopyPace } from './copy-pace.ts';
-import type { CopyBook, TableCopy } from './copy-state.ts';
+import { type CopyBook, type TableCopy, restarted } from './copy-state.ts';
+import { copyKeyless } from './keyless-copy.ts';
+import type { KeylessRows } from './keyless-rows.ts';
+import { estimateRows } from './row-estimate.ts';
 import type { SchemaBook } from './schema-book.ts';
 import type { SourceMetrics } from './source-metrics.ts';
 import { type TablePlan, lastKey, planTable } from './table-plan.ts';
@@ -32,6 +35,9 @@ export interface CopySessions {
 
 export interface TableCopierOptions {
   readonly windows: ChunkWindows;
+  readonly keyless: KeylessRows;
+  /** A session of one copy's own, closed by the copy. */
+  readonly openSession: () => Promise<WireConnection>;
   readonly copies: CopyBook;
   readonly book: SchemaBook;
   readonly publicationName: string;
@@ -55,7 +61,8 @@ export class TableCopier {
   readonly #options: TableCopierOptions;
   readonly #sessions: CopySessions;
   readonly #table: PublishedTable;
-  readonly #pace: CopyPace;
+  /** Of the copy that is under way. */
+  #pace: CopyPace | null = null;
   readonly #log: Log;
   readonly #tuple = new Tuple();
   #plan: TablePlan | null = null;
@@ -72,13 +79,13 @@ export class TableCopier {
     this.#table = table;
     this.#rowsMax = Math.min(FIRST_ROWS, options.chunkRowsMax);
     this.#log = options.log.child({ table: `${table.schema}.${table.table}` });
-    this.#pace = new CopyPace(options.clock, table.estimatedRows, options.copies.copy(table.oid)?.rows ?? 0);
   }
 
   async run(): Promise<void> {
     const { copies, signal } = this.#options;
     const { oid } = this.#table;
-    for (let copy = copies.copy(oid); copy !== undefined && !signal.aborted; copy = copies.copy(oid)) {
+    const next = (): TableCopy | undefined => copies.copy(oid);
+    for (let copy = next(); copy?.paused === false && !signal.aborted; copy = next()) {
       await this.#options.clear(oid, this.#sessions.sql);
       if (this.#plan === null) {
         this.#shape = this.#options.windows.shape(oid);
@@ -90,13 +97,42 @@ export class TableCopier {
           oid,
         );
       }
-      if (this.#plan.key.length === 0) this.#leaveOut(oid);
+      this.#pace ??= await this.#newPace(this.#plan, copy);
+      if (this.#plan.key.length === 0) await this.#whole(this.#plan, copy);
       else await this.#step(this.#plan, copy);
     }
   }
 
+  async #newPace({ table, only }: TablePlan, copy: TableCopy): Promise<CopyPace> {
+    const rows = await estimateRows(this.#sessions.sql, table, only, copy.where);
+    const pace = new CopyPace(this.#options.clock, rows, copy.rows);
+    this.#options.metrics.copying(this.#table, pace.report(copy.rows));
+    return pace;
+  }
+
+  /** A table without a key: it cannot be gone on with. */
+  async #whole(plan: TablePlan, found: TableCopy): Promise<void> {
+    const { copies } = this.#options;
+    if (copies.copy(found.oid) !== found) return;
+    if (found.rows > 0)
+      this.#log.warn(
+        { rows: found.rows },
+        'the table has no key: its copy is begun again, and these rows are published twice',
+      );
+    const copy = restarted(found);
+    copies.advance(copy);
+    this.#pace = await this.#newPace(plan, copy);
+    const onPart = (rows: number): void => {
+      this.#rows = rows;
+      this.#published(copy.oid);
+    };
+    const options = { ...this.#options, sessions: this.#sessions, plan, shape: this.#shape, onPart };
+    if (await copyKeyless(options, copy)) return;
+    await this.#wait();
+  }
+
   async #step(plan: TablePlan, copy: TableCopy): Promise<void> {
-    const { copies, signal, clock } = this.#options;
+    const { copies } = this.#options;
     const last = copy.last ?? (await lastKey(this.#sessions.sql, plan, copy));
     if (last === null) {
       if (copies.copy(copy.oid) === copy) copies.finish(copy.oid);
@@ -106,8 +142,14 @@ export class TableCopier {
     const verdict = await this.#chunk(plan, copy, last);
     if (verdict === 'published') return this.#published(copy.oid);
     this.#options.metrics.chunk(this.#table, 'again');
-    this.#plan = null;
     this.#rowsMax = Math.max(1, Math.floor(this.#rowsMax / GROWTH));
+    await this.#wait();
+  }
+
+  /** Everything is asked anew. */
+  async #wait(): Promise<void> {
+    const { clock, signal } = this.#options;
+    this.#plan = null;
     await clock.sleep(Math.min(AGAIN_MAX_MS, AGAIN_MS * 2 ** this.#again++), signal);
   }
 
@@ -189,17 +231,9 @@ export class TableCopier {
       this.#log.info({ rows: this.#rows }, 'table copied');
       return;
     }
-    const report = this.#pace.report(copy.rows);
+    const pace = must(this.#pace, 'a copy has a pace');
+    const report = pace.report(copy.rows);
     metrics.copying(this.#table, report);
-    if (this.#pace.isDue) this.#log.info(report, 'copying table');
-  }
-
-  #leaveOut(oid: number): void {
-    this.#options.copies.finish(oid);
-    this.#log.warn(
-      {},
-      'the table has no key: rows from before it was published are not copied; give it a key, or start afresh',
-    );
-    this.#options.onProgress();
+    if (pace.isDue) this.#log.info(report, 'copying table');
   }
 }

@@ -15,6 +15,7 @@ export interface TablePlan {
   /** The columns, as the server tells them in one text. */
   readonly shape: string;
   readonly only: boolean;
+  readonly lockable: boolean;
   /** Places of the key columns, in the order of the key; empty for a table that cannot be read in chunks. */
   readonly keyPlaces: readonly number[];
   readonly key: readonly string[];
@@ -31,11 +32,12 @@ export async function planTable(
   oid: number,
 ): Promise<TablePlan> {
   // Asked first: if the columns change before the rest is read, a chunk will find others than these.
-  const [row] = await sql.query<{ kind: string; shape: string }>(
-    `SELECT relkind::text AS kind, ${shapeSql(oid)} AS shape FROM pg_class WHERE oid = $1::int8::oid`,
+  const [row] = await sql.query<{ kind: string; shape: string; lockable: boolean }>(
+    `SELECT relkind::text AS kind, has_table_privilege(oid, 'SELECT') AS lockable, ${shapeSql(oid)} AS shape
+     FROM pg_class WHERE oid = $1::int8::oid`,
     [oid],
   );
-  const { kind, shape } = must(row, `table ${oid} is gone`);
+  const { kind, shape, lockable } = must(row, `table ${oid} is gone`);
   const published = await catalog.publishedTables(publication);
   const table = must(
     published.find((candidate) => candidate.oid === oid),
@@ -50,6 +52,7 @@ export async function planTable(
     relation,
     shape,
     only: kind === 'r',
+    lockable,
     keyPlaces: schema.key,
     key: schema.key.map((place) => must(relation.columns[place], 'a key column').name),
     keyEncoder,

@@ -5,9 +5,8 @@ import { connectFailure } from './connect-failure.ts';
 import { sessionUrl } from './session-settings.ts';
 import { WireFramer } from './wire-framer.ts';
 
-/** Above this the socket is paused: the server then waits, and its WAL with it. */
-const QUEUE_BYTES_HIGH = 32 * 1024 * 1024;
-const QUEUE_BYTES_LOW = 16 * 1024 * 1024;
+/** Above this the socket is paused: the server then waits, and its WAL with it. At half of it, it goes on. */
+const QUEUE_BYTES_MAX = 32 * 1024 * 1024;
 const CONNECT_TIMEOUT_MS = 10_000;
 /** The kernel asks a silent peer after this long, and a half-open connection ends. */
 const KEEP_ALIVE_MS = 10_000;
@@ -20,6 +19,8 @@ export interface WireOptions {
   readonly url: string;
   readonly replication: boolean;
   readonly applicationName: string;
+  /** Bytes that may wait to be read before the socket is paused. */
+  readonly queueBytesMax?: number;
 }
 
 /** Sees every message as it arrives, before it waits in the queue. */
@@ -31,6 +32,7 @@ export type OnArrival = (segment: Buffer, start: number, end: number) => void;
  */
 export class WireConnection implements AsyncDisposable {
   readonly #client: Client;
+  readonly #queueBytesMax: number;
   readonly #ended = Promise.withResolvers<void>();
   #queue: Buffer[] = [];
   #queuedBytes = 0;
@@ -38,8 +40,9 @@ export class WireConnection implements AsyncDisposable {
   #error: Error | null = null;
   #wake: (() => void) | null = null;
 
-  private constructor(client: Client) {
+  private constructor(client: Client, queueBytesMax: number) {
     this.#client = client;
+    this.#queueBytesMax = queueBytesMax;
     client.on('error', (error) => this.#lose(error));
     client.on('end', () => {
       this.#lose(undefined);
@@ -57,7 +60,7 @@ export class WireConnection implements AsyncDisposable {
         keepAlive: true,
         keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
       });
-      const connection = new WireConnection(client);
+      const connection = new WireConnection(client, options.queueBytesMax ?? QUEUE_BYTES_MAX);
       await client.connect();
       await client.query(UNCONVERTED_SQL);
       return connection;
@@ -122,7 +125,7 @@ export class WireConnection implements AsyncDisposable {
       return null;
     }
     this.#queuedBytes -= segment.length;
-    if (this.#paused && this.#queuedBytes < QUEUE_BYTES_LOW) {
+    if (this.#paused && this.#queuedBytes < this.#queueBytesMax / 2) {
       this.#paused = false;
       this.#client.connection.stream.resume();
     }
@@ -177,7 +180,7 @@ export class WireConnection implements AsyncDisposable {
       this.#client.connection.stream.destroy();
       return;
     }
-    if (!this.#paused && this.#queuedBytes > QUEUE_BYTES_HIGH) {
+    if (!this.#paused && this.#queuedBytes > this.#queueBytesMax) {
       this.#paused = true;
       this.#client.connection.stream.pause();
     }

@@ -15,6 +15,8 @@ interface HttpServerOptions {
   readonly host: string;
   readonly metrics: Metrics;
   readonly readiness: Readiness;
+  /** Further paths, each answered with a value as JSON. */
+  readonly pages?: Readonly<Record<string, () => unknown>>;
 }
 
 /** `/healthz` (the process lives), `/readyz` (assigned, restored, making progress), `/metrics`. */
@@ -36,6 +38,8 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       );
       return;
     }
+    const page = options.pages?.[path ?? ''];
+    if (page !== undefined) return reply(200, `${JSON.stringify(page())}\n`, 'application/json');
     reply(404, 'not found: /healthz, /readyz or /metrics\n');
   });
   await new Promise<void>((resolve, reject) => {

@@ -20,6 +20,8 @@ export const METRIC = {
   snapshotChunks: 'millrace_snapshot_chunks_total',
   snapshotRatio: 'millrace_snapshot_progress_ratio',
   snapshotSecondsLeft: 'millrace_snapshot_remaining_seconds',
+  snapshotRowsPerSecond: 'millrace_snapshot_rows_per_second',
+  snapshotFailing: 'millrace_snapshot_failing',
   eventsRouted: 'millrace_events_routed_total',
   eventsDropped: 'millrace_events_dropped_total',
   commitSeconds: 'millrace_commit_duration_seconds',

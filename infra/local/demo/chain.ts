@@ -34,6 +34,8 @@ export function roleSpec(name: RoleName, place: ChainPlace): RoleSpec {
         MILLRACE_DATABASE_URL: place.sourceUrl,
         MILLRACE_TABLES: SOURCE_TABLES.map((table) => `public.${table}`).join(','),
         MILLRACE_SLOT_NAME: slotName(place.topicPrefix),
+        // The pipelines join in windows of event time: rows in the order of their keys would come too late for them.
+        MILLRACE_SNAPSHOT_MODE: 'exported',
       },
     };
   if (name === 'sink')

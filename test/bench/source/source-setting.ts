@@ -33,6 +33,7 @@ export function sourceOptions({ url, name }: RunSpec): SourceOptions {
     snapshotMode: 'exported',
     chunkRowsMax: 10_000,
     tablesAtOnce: 2,
+    rangesAtOnce: 1,
     slotFailover: false,
     acceptTimeline: null,
     onIncompatibleSchema: [],

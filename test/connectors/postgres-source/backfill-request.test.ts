@@ -5,7 +5,7 @@ import {
   passwordOf,
 } from '../../../connectors/postgres-source/backfill-request.ts';
 
-const WITH = { oid: 16_384, where: "note = 'ä'" };
+const WITH = { action: 'copy', oid: 16_384, where: "note = 'ä'" } as const;
 
 test('a request comes back as it was written', () => {
   expect(decodeBackfill(encodeBackfill(WITH, 'secret'), 'secret')).toEqual(WITH);
@@ -17,6 +17,17 @@ test('SQL of somebody who does not know the source’s password is not run', () 
   const stolen = encodeBackfill(WITH, 'secret').replace('16384', '16385');
   expect(decodeBackfill(stolen, 'secret')).toBeNull();
   expect(decodeBackfill(encodeBackfill(WITH, ''), '')).toBeNull();
+});
+
+test('S136 only who knows the password may pause or cancel a copy', () => {
+  for (const action of ['pause', 'resume', 'cancel'] as const) {
+    const request = { ...WITH, where: null, action };
+    expect(decodeBackfill(encodeBackfill(request, 'secret'), 'secret')).toEqual(request);
+    expect(decodeBackfill(encodeBackfill(request, 'guess'), 'secret')).toBeNull();
+    expect(decodeBackfill(encodeBackfill(request, ''), '')).toBeNull();
+  }
+  const resumed = encodeBackfill({ ...WITH, where: null, action: 'pause' }, 'secret');
+  expect(decodeBackfill(resumed.replace('pause', 'cancel'), 'secret')).toBeNull();
 });
 
 test('what is no request is none', () => {

@@ -185,7 +185,7 @@ test('S81 the first copy holds back VACUUM as long as it lasts, a chunked copy a
   );
   await using relay = await openPostgresRelay(database.url);
   relay.filterServer = (chunk) => (chunk.includes('stop here') ? null : chunk);
-  await using source = startSource({ ...database, url: relay.url });
+  await using source = startSource({ ...database, url: relay.url }, { 'snapshot-mode': 'exported' });
   const held = async (): Promise<number> => Number((await database.sql(XMIN(database.name)))[0]?.[0] ?? 0);
   await database.until(
     `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'millrace-snapshot ${database.name}' AND backend_xmin IS NOT NULL)`,

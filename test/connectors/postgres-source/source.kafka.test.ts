@@ -8,6 +8,7 @@ import { type SourceDatabase, createSourceDatabase } from './source-database.ts'
 import { startSource } from './source-process.ts';
 
 const ORDERS = { tables: 'public.orders' };
+const EXPORTED = { ...ORDERS, 'snapshot-mode': 'exported' };
 const STREAMING = '"msg":"streaming"';
 
 /** The source logs in as the role of `sql.ts`, the test as a superuser. */
@@ -82,7 +83,7 @@ test('S67 a snapshot under writes, then the stream: the topic is the table, ever
   await using database = await withOrders();
   await using view = await KafkaView.open();
   await database.sql("INSERT INTO orders SELECT g, 'old', g FROM generate_series(1, 3000) g");
-  await using source = startSource(database, ORDERS);
+  await using source = startSource(database, EXPORTED);
   const streaming = source.logged(STREAMING);
   let done = false;
   void streaming.then(() => {
@@ -202,12 +203,15 @@ test('S69 a kill while the tables are read begins them again, and the topic ends
   await database.sql("INSERT INTO orders VALUES (5000, 'stop here', 0)");
   await using relay = await openPostgresRelay(database.url);
   relay.filterServer = (chunk) => (chunk.includes('stop here') ? null : chunk);
-  await using first = startSource({ ...database, url: relay.url }, { ...ORDERS, 'batch-bytes-max': '20000' });
+  await using first = startSource(
+    { ...database, url: relay.url },
+    { ...EXPORTED, 'batch-bytes-max': '20000' },
+  );
   await view.kafka.waitForTopics([database.topic], new AbortController().signal);
   await view.eventsOnce(database.topic, 100);
   await first.end('SIGKILL');
   await database.sql("DELETE FROM orders WHERE id <= 10; UPDATE orders SET note = 'later' WHERE id = 11");
-  await using second = startSource(database, ORDERS);
+  await using second = startSource(database, EXPORTED);
   await second.logged(STREAMING);
   await acknowledged(database);
   const rows = await database.sql('SELECT id, note FROM orders ORDER BY id');

@@ -23,7 +23,6 @@ async function schemaOf(database: SourceDatabase, policy: TypePolicy): Promise<T
     table: 't',
     columns: null,
     filter: null,
-    estimatedRows: 0,
   });
   return tableSchema(relation, await catalog.details(relation), undefined, policy);
 }

@@ -6,7 +6,13 @@ test('liveness is always ok, readiness says why not, metrics are in the text for
   const metrics = new Metrics();
   metrics.counter(METRIC.sinkRows, 'rows', ['table']).inc({ table: 't' }, 3);
   let reason: string | null = 'restoring';
-  const options = { port: 0, host: '127.0.0.1', metrics, readiness: () => reason };
+  const options = {
+    port: 0,
+    host: '127.0.0.1',
+    metrics,
+    readiness: () => reason,
+    pages: { '/state': () => ({ reason }) },
+  };
   await using server = await startHttpServer(options);
   const get = async (path: string): Promise<[number, string]> => {
     const reply = await fetch(`http://127.0.0.1:${server.port}${path}`);
@@ -17,5 +23,6 @@ test('liveness is always ok, readiness says why not, metrics are in the text for
   reason = null;
   expect(await get('/readyz?x=1')).toEqual([200, 'ready\n']);
   expect((await get('/metrics'))[1]).toContain('millrace_sink_rows_total{table="t"} 3');
+  expect(await get('/state')).toEqual([200, '{"reason":null}\n']);
   expect((await get('/other'))[0]).toBe(404);
 });
