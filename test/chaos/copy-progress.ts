@@ -44,7 +44,10 @@ export async function untilCopied(watched: Watched, maxMs: number): Promise<stri
 }
 
 /** Resolves with null when no transaction is open on the output, or with where one is after `maxMs`. */
-export async function untilStable({ kafka, clock, output }: Watched, maxMs: number): Promise<string | null> {
+export async function untilStable(
+  { kafka, clock, output }: Pick<Watched, 'kafka' | 'clock' | 'output'>,
+  maxMs: number,
+): Promise<string | null> {
   return untilNothing(clock, maxMs, async () => {
     const stable = await kafka.listOffsets(output, 'last-stable');
     const ends = await kafka.listOffsets(output, 'high-watermark');
@@ -55,7 +58,8 @@ export async function untilStable({ kafka, clock, output }: Watched, maxMs: numb
   });
 }
 
-async function untilNothing(
+/** Resolves with null as soon as `look` finds nothing, or with what it found after `maxMs`. */
+export async function untilNothing(
   clock: Clock,
   maxMs: number,
   look: () => Promise<string | null>,

@@ -4,7 +4,8 @@ import { describe } from '../../infra/process/failure.ts';
 import { groupCoordinator, transactionCoordinator } from '../support/java-tools.ts';
 import { moveLeader } from '../support/partition-leaders.ts';
 import type { CopierSlot } from './copier-process.ts';
-import type { BrokerFault, CopierFault, FaultSchedule, NodeChoice, Planned } from './fault-schedule.ts';
+import { runLane } from './fault-lane.ts';
+import type { BrokerFault, CopierFault, FaultSchedule, NodeChoice } from './fault-schedule.ts';
 
 export interface FaultTargets {
   readonly cluster: KafkaCluster;
@@ -25,26 +26,10 @@ export async function runFaults(
   signal: AbortSignal,
 ): Promise<number> {
   const lanes = [
-    runLane(schedule.copiers, targets, signal, (fault) => breakCopier(fault, targets, signal)),
-    runLane(schedule.brokers, targets, signal, (fault) => breakBroker(fault, targets, signal)),
+    runLane(schedule.copiers, targets.clock, signal, (fault) => breakCopier(fault, targets, signal)),
+    runLane(schedule.brokers, targets.clock, signal, (fault) => breakBroker(fault, targets, signal)),
   ];
   return (await Promise.all(lanes)).reduce((sum, done) => sum + done, 0);
-}
-
-async function runLane<F>(
-  planned: readonly Planned<F>[],
-  { clock }: FaultTargets,
-  signal: AbortSignal,
-  carryOut: (fault: F) => Promise<void>,
-): Promise<number> {
-  let done = 0;
-  for (const { afterMs, fault } of planned) {
-    await clock.sleep(afterMs, signal);
-    if (signal.aborted) break;
-    await carryOut(fault);
-    done++;
-  }
-  return done;
 }
 
 async function breakCopier(

@@ -1,3 +1,4 @@
+import { type Planned, type Random, between, planLane, whole } from './fault-lane.ts';
 import { seededRandom } from './seeded-random.ts';
 
 /** Copier processes. */
@@ -6,8 +7,6 @@ export const COPIERS = 2;
 export const SESSION_TIMEOUT_MS = 3_000;
 
 const NODES = 3;
-/** Between the end of one fault and the next, in one lane. */
-const PAUSE_MS = { from: 500, to: 3_000 };
 const DOWN_MS = { from: 0, to: 5_000 };
 /** Longer than the session, up to longer than the transaction timeout too. */
 const FROZEN_MS = { from: SESSION_TIMEOUT_MS + 500, to: 10_000 };
@@ -39,12 +38,6 @@ export type BrokerFault =
     }
   | { readonly kind: 'move leaders'; readonly moves: readonly LeaderMove[]; readonly forMs: 0 };
 
-/** One fault after a pause. Faults of one lane follow each other, the two lanes run side by side. */
-export interface Planned<F> {
-  readonly afterMs: number;
-  readonly fault: F;
-}
-
 export interface FaultSchedule {
   readonly copiers: readonly Planned<CopierFault>[];
   readonly brokers: readonly Planned<BrokerFault>[];
@@ -54,26 +47,9 @@ export interface FaultSchedule {
 export function planFaults(seed: number, seconds: number): FaultSchedule {
   const random = seededRandom(seed);
   return {
-    copiers: lane(seconds, seededRandom(Math.floor(random() * 2 ** 32)), copierFault),
-    brokers: lane(seconds, seededRandom(Math.floor(random() * 2 ** 32)), brokerFault),
+    copiers: planLane(seconds, seededRandom(Math.floor(random() * 2 ** 32)), copierFault),
+    brokers: planLane(seconds, seededRandom(Math.floor(random() * 2 ** 32)), brokerFault),
   };
-}
-
-type Random = () => number;
-
-function lane<F extends { readonly forMs: number }>(
-  seconds: number,
-  random: Random,
-  next: (random: Random) => F,
-): Planned<F>[] {
-  const planned: Planned<F>[] = [];
-  for (let at = 0; ;) {
-    const afterMs = between(random, PAUSE_MS);
-    const fault = next(random);
-    at += afterMs + fault.forMs;
-    if (at > seconds * 1_000) return planned;
-    planned.push({ afterMs, fault });
-  }
 }
 
 function copierFault(random: Random): CopierFault {
@@ -106,8 +82,3 @@ function nodeChoice(random: Random): NodeChoice {
   if (dice < 0.7) return { by: 'group' };
   return { by: 'id', id: 1 + whole(random, NODES) };
 }
-
-const whole = (random: Random, below: number): number => Math.floor(random() * below);
-
-const between = (random: Random, { from, to }: { readonly from: number; readonly to: number }): number =>
-  Math.round(from + random() * (to - from));

@@ -7,16 +7,21 @@ import { parseOptions } from '../../infra/process/options.ts';
 import type { OptionSpecs } from '../../infra/process/options.ts';
 import { count } from '../../infra/process/role-options.ts';
 import { isRight, runCopyScenario } from './copy-scenario.ts';
+import { isSourceRight, runSourceScenario } from './source/source-scenario.ts';
 
-const COMMAND = 'npm run chaos -- copy';
+const COMMAND = 'npm run chaos --';
 const SEED_BELOW = 1_000_000;
 
-const CHAOS_OPTIONS = {
+const FAULT_OPTIONS = {
   seconds: { schema: count.default(60), help: 'how long faults go on' },
   seed: {
     schema: z.coerce.number().int().optional(),
     help: 'a seed gives the same faults again; default: by chance',
   },
+} as const satisfies OptionSpecs;
+
+const COPY_OPTIONS = {
+  ...FAULT_OPTIONS,
   broken: {
     schema: z.stringbool().default(false),
     help: 'copiers that commit offsets outside of their transactions, to see the check fail',
@@ -25,38 +30,75 @@ const CHAOS_OPTIONS = {
   infra: stackOptions.infra,
 } as const satisfies OptionSpecs;
 
-/** Breaks a cluster of our own under a job that must not lose or repeat anything, and tells what became of it. */
+/** What every scenario is given beside its own options. */
+interface Surroundings {
+  readonly seconds: number;
+  readonly seed: number;
+  readonly clock: typeof systemClock;
+  readonly signal: AbortSignal;
+  readonly say: (line: string) => void;
+}
+
+/** Breaks servers of our own under a job that must not lose or repeat anything, and tells what became of it. */
 async function main([scenario, ...argv]: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+  if (scenario === 'source') return source(argv, env);
   const isHelp = scenario === undefined || scenario === '--help';
   if (!isHelp && scenario !== 'copy')
     throw new Failure('config.invalid', 'stop', `there is no scenario ${scenario}`, {
-      fix: `try ${COMMAND}`,
+      fix: `try ${COMMAND} copy, or ${COMMAND} source`,
     });
-  const parsed = parseOptions(COMMAND, CHAOS_OPTIONS, isHelp ? ['--help'] : argv, env);
+  return copy(isHelp ? ['--help'] : argv, env);
+}
+
+async function copy(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+  const parsed = parseOptions(`${COMMAND} copy`, COPY_OPTIONS, argv, env);
   if (parsed.kind === 'help') {
-    process.stdout.write(parsed.text);
+    process.stdout.write(`${parsed.text}\nthe other scenario: ${COMMAND} source --help\n`);
     return;
   }
-  const { seconds, broken, infra, seed = Math.floor(Math.random() * SEED_BELOW) } = parsed.options;
-  const stop = new AbortController();
-  process.once('SIGINT', () => stop.abort());
-  process.once('SIGTERM', () => stop.abort());
-  const started = systemClock.now();
+  const { broken, infra } = parsed.options;
   const verdict = await runCopyScenario({
-    seconds,
-    seed,
+    ...surroundings(parsed.options),
     isBroken: broken,
-    clock: systemClock,
-    signal: stop.signal,
     provider: infra === 'external' ? 'auto' : infra,
-    say(line) {
-      const at = ((systemClock.now() - started) / 1e3).toFixed(1).padStart(6);
-      process.stdout.write(`${at} ${line}\n`);
-    },
   });
   const { records, lost, duplicated } = verdict;
   process.stdout.write(`${records} records, ${lost} lost, ${duplicated} duplicated\n`);
   process.exitCode = isRight(verdict) ? EXIT.ok : EXIT.failed;
+}
+
+async function source(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+  const parsed = parseOptions(`${COMMAND} source`, FAULT_OPTIONS, argv, env);
+  if (parsed.kind === 'help') {
+    process.stdout.write(parsed.text);
+    return;
+  }
+  const scenario = surroundings(parsed.options);
+  const verdict = await runSourceScenario(scenario);
+  const { rows, lost, duplicated, stale } = verdict;
+  process.stdout.write(`seed ${scenario.seed}\n`);
+  process.stdout.write(`${rows} rows, ${lost} lost, ${duplicated} duplicated, ${stale} stale\n`);
+  process.exitCode = isSourceRight(verdict) ? EXIT.ok : EXIT.failed;
+}
+
+function surroundings(options: {
+  readonly seconds: number;
+  readonly seed?: number | undefined;
+}): Surroundings {
+  const stop = new AbortController();
+  process.once('SIGINT', () => stop.abort());
+  process.once('SIGTERM', () => stop.abort());
+  const started = systemClock.now();
+  return {
+    seconds: options.seconds,
+    seed: options.seed ?? Math.floor(Math.random() * SEED_BELOW),
+    clock: systemClock,
+    signal: stop.signal,
+    say(line) {
+      const at = ((systemClock.now() - started) / 1e3).toFixed(1).padStart(6);
+      process.stdout.write(`${at} ${line}\n`);
+    },
+  };
 }
 
 main(process.argv.slice(2), process.env).catch((error: unknown) => {

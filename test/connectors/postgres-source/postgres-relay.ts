@@ -14,21 +14,25 @@ export interface PostgresRelay extends AsyncDisposable {
   target: URL;
   /** Cuts every connection; new ones are let through. */
   cut(): void;
+  /** Every connection of now is dead half-open for ever: nothing gets through, no end is told. New ones are let through. */
+  deaden(): void;
 }
 
 export async function openPostgresRelay(databaseUrl: string): Promise<PostgresRelay> {
   const sockets = new Set<Socket>();
+  const dead = new WeakSet<Socket>();
   const server = createServer((client) => {
     const upstream = connect(Number(relay.target.port), relay.target.hostname);
     for (const socket of [client, upstream]) {
       sockets.add(socket);
       socket.setNoDelay(true);
       socket.on('error', () => socket.destroy());
+      socket.on('close', () => sockets.delete(socket));
     }
-    client.on('close', () => upstream.destroy());
-    upstream.on('close', () => relay.silent || client.destroy());
-    client.on('data', (chunk) => pass(upstream, relay.filterClient(chunk)));
-    upstream.on('data', (chunk) => pass(client, relay.filterServer(chunk)));
+    client.on('close', () => dead.has(upstream) || upstream.destroy());
+    upstream.on('close', () => relay.silent || dead.has(client) || client.destroy());
+    client.on('data', (chunk) => dead.has(client) || pass(upstream, relay.filterClient(chunk)));
+    upstream.on('data', (chunk) => dead.has(upstream) || pass(client, relay.filterServer(chunk)));
   });
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
@@ -45,6 +49,9 @@ export async function openPostgresRelay(databaseUrl: string): Promise<PostgresRe
     cut() {
       for (const socket of sockets) socket.destroy();
       sockets.clear();
+    },
+    deaden() {
+      for (const socket of sockets) dead.add(socket);
     },
     async [Symbol.asyncDispose]() {
       relay.cut();

@@ -1,0 +1,120 @@
+import type { AvroSchema } from '../../../schemas/avro-schema.ts';
+import { identifier } from '../../../connectors/postgres-source/sql-text.ts';
+import { tableTopicName } from '../../../connectors/postgres-source/topics.ts';
+import { kcatBytes } from '../../support/kcat-bytes.ts';
+import { type RecordReader, recordReader } from './avro-text.ts';
+import { type ChaosTable, NUMBER_COLUMN, VERSION_COLUMN, presentNames } from './chaos-table.ts';
+import type { DatabaseSession } from './database-session.ts';
+import { Findings, Identities } from './identities.ts';
+import { type TableContent, compareKeyless, compareTable } from './table-comparison.ts';
+import { textSql } from './text-sql.ts';
+import { TopicFold } from './topic-fold.ts';
+
+export interface JudgedSource {
+  readonly session: DatabaseSession;
+  readonly brokers: string;
+  readonly registryUrl: string;
+  readonly topicPrefix: string;
+  readonly tables: readonly ChaosTable[];
+  /** Everything that the source's processes have logged. */
+  readonly logs: string;
+  readonly say: (line: string) => void;
+}
+
+/** What was found. */
+export interface SourceVerdict {
+  /** Rows of the tables. */
+  readonly rows: number;
+  /** Records of the topics. */
+  readonly records: number;
+  readonly findings: Findings;
+}
+
+/** Reads every table and every topic to its end and compares them. Nothing may change meanwhile. */
+export async function judgeSource(judged: JudgedSource): Promise<SourceVerdict> {
+  const { session, tables, say } = judged;
+  const findings = new Findings();
+  const shared = {
+    findings,
+    identities: new Identities(findings),
+    readerOf: schemaReaders(judged.registryUrl),
+  };
+  let rows = 0;
+  let records = 0;
+  for (const table of tables) {
+    const content = await tableContent(session, table);
+    const topic = tableTopicName(judged.topicPrefix, { schema: 'public', table: table.name });
+    const columnOf = presentNames(table);
+    const numberColumn = table.key.length === 0 ? NUMBER_COLUMN : null;
+    const versionColumn = table.key.length === 0 ? null : VERSION_COLUMN;
+    const fold = new TopicFold({ ...shared, topic, columnOf, numberColumn, versionColumn });
+    for await (const record of kcatBytes(judged.brokers, topic)) await fold.add(record);
+    let repeated = '';
+    if (table.key.length > 0) compareTable(content, fold, findings);
+    else {
+      const copies = firstCopies(judged.logs, table.name);
+      const count = compareKeyless(content, fold, copies, findings);
+      repeated = `; its first copy was begun ${copies} times, ${count} rows are there more than once for that`;
+    }
+    say(`${table.name}: ${content.rows.size} rows, ${fold.records} records${repeated}`);
+    rows += content.rows.size;
+    records += fold.records;
+  }
+  return { rows, records, findings };
+}
+
+async function tableContent(session: DatabaseSession, table: ChaosTable): Promise<TableContent> {
+  const { name, key } = table;
+  const version = { name: VERSION_COLUMN, type: 'bigint' };
+  const columns = key.length === 0 ? table.columns : [...table.columns, version];
+  const told = key.length === 0 ? [NUMBER_COLUMN] : key;
+  const texts = [
+    ...told.map((column) => textSql(identifier(column), 'text')),
+    ...columns.map((column) => textSql(identifier(column.name), column.type)),
+  ];
+  const rows = await session.sql(`SELECT ${texts.join(', ')} FROM ${name}`);
+  const columnOf = presentNames(table);
+  const defaults = new Map<string, string | null>();
+  for (const [first, text] of table.defaults) {
+    const present = columnOf(first);
+    if (present !== undefined) defaults.set(present, text);
+  }
+  return {
+    name,
+    columns: columns.map((column) => column.name),
+    rows: new Map(rows.map((row) => [keyOf(table, row.slice(0, told.length)), row.slice(told.length)])),
+    defaults,
+  };
+}
+
+/** A row of a table without a key is told by its number alone. */
+function keyOf({ key }: ChaosTable, texts: readonly (string | null)[]): string {
+  return key.length === 0 ? (texts[0] ?? '') : JSON.stringify(texts);
+}
+
+/** Asked of the registry by plain HTTP, each once. */
+function schemaReaders(registryUrl: string): (schemaId: number) => Promise<RecordReader> {
+  const readers = new Map<number, Promise<RecordReader>>();
+  const ask = async (schemaId: number): Promise<RecordReader> => {
+    const response = await fetch(`${registryUrl}/schemas/ids/${schemaId}`);
+    if (!response.ok) throw new Error(`the registry has no schema ${schemaId}: ${response.status}`);
+    const { schema } = (await response.json()) as { readonly schema: string };
+    return recordReader(JSON.parse(schema) as AvroSchema);
+  };
+  return (schemaId) => {
+    const known = readers.get(schemaId) ?? ask(schemaId);
+    readers.set(schemaId, known);
+    return known;
+  };
+}
+
+/** How often at most the first copy of a table without a key was begun: with each session until it was read. */
+function firstCopies(logs: string, table: string): number {
+  const lines = logs.split('\n');
+  const end = lines.findLastIndex(
+    (line) => line.includes('"msg":"table read"') && line.includes(`"table":"public.${table}"`),
+  );
+  return lines
+    .slice(0, end + 1)
+    .filter((line) => line.includes('"msg":"listening"') || line.includes('"msg":"starting again')).length;
+}
