@@ -188,9 +188,23 @@ async function createTopics(
       if (errorCode === ERROR.topicAlreadyExists) raced.add(topic);
       return errorCode !== ERROR.topicAlreadyExists;
     });
+    for (const { topic, errorCode } of refused)
+      if (errorCode === ERROR.invalidReplicationFactor && !namesFactor(topics, topic))
+        throw tooFewBrokers(topic);
     checkAll(refused.map(({ topic, ...rest }) => ({ what: `creating topic ${topic}`, ...rest })));
   });
   return raced;
+}
+
+const namesFactor = (topics: readonly TopicSpec[], topic: string): boolean =>
+  topics.find(({ name }) => name === topic)?.replicationFactor !== undefined;
+
+/** The cluster's own default is meant for all its brokers: one that is down comes back. */
+function tooFewBrokers(topic: string): Failure {
+  const { code, message } = failureOf(ERROR.invalidReplicationFactor, `creating topic ${topic}`);
+  return new Failure(code, 'retry', `${message}: fewer brokers are up than default.replication.factor`, {
+    fix: 'start the brokers that are down, or lower default.replication.factor',
+  });
 }
 
 function alterTopics(client: Client, alter: TopicPlan['alter'], validateOnly: boolean): Promise<void> {
