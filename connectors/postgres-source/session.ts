@@ -41,6 +41,8 @@ import { WorkingOrder } from './working-order.ts';
 
 /** A Kafka transaction of ours is open for milliseconds; after this long the broker ends one that was left behind. */
 const TRANSACTION_TIMEOUT_MS = 30_000;
+/** Until the stream is there, whose silence is noticed, a query is all that tells a line that is dead half-open. */
+const START_QUERY_MAX_MS = 30_000;
 /** Of a chunk that is held in memory, one for each table that is being copied. */
 const CHUNK_BYTES_MAX = 2 * 1024 * 1024;
 
@@ -93,6 +95,8 @@ export async function runSession(
   const connect = { url: options.databaseUrl, applicationName: `millrace-source ${options.slotName}` };
   const sql = stack.use(await WireConnection.open({ ...connect, replication: false }));
   const replication = stack.use(await ReplicationConnection.open(connect, context.clock));
+  sql.queryMaxMs = START_QUERY_MAX_MS;
+  replication.wire.queryMaxMs = START_QUERY_MAX_MS;
   const catalog = await Catalog.open(sql);
   const request = { ...options, positionTopic: names.positionTopic };
   const server = await inspect(sql, replication, catalog, request, stored);
@@ -180,6 +184,8 @@ async function makeSlot(
 ): Promise<{ readonly progress: Progress; readonly snapshotName: string } | null> {
   const { options, context, replication, publisher, server, sql, signal } = session;
   await publisher.publish(new RecordList(), progressOf(null));
+  // It waits for every transaction that is writing.
+  replication.wire.queryMaxMs = null;
   const slot = await createSlot({
     ...options,
     ...context,
@@ -203,6 +209,12 @@ async function makeSlot(
 async function stream(session: Session, start: Progress): Promise<void> {
   const { options, context, replication, publisher, sql, server, signal } = session;
   const { wire } = replication;
+  // Whoever waits for an answer to plain SQL, over a line that may be as dead, is let go with the stream.
+  wire.onAbort = (error) => {
+    sql.abort(error);
+    void sql[Symbol.asyncDispose]();
+  };
+  sql.queryMaxMs = null;
   const acker = new Acker(start.endLsn);
   const batcher = new Batcher(
     start,

@@ -9,6 +9,8 @@ import { type SlotForecast, SlotTrend } from './slot-trend.ts';
 import { WireConnection } from './wire-connection.ts';
 
 const LOOK_INTERVAL_MS = 10_000;
+/** No lock is waited for: a server that is silent for so long is behind a dead line. */
+const ANSWER_MAX_MS = 30_000;
 /** The slot in numbers goes to the log this often; alarms go at once. */
 const LOG_INTERVAL_MS = 5 * 60_000;
 
@@ -71,6 +73,7 @@ export class SlotMonitor implements AsyncDisposable {
         replication: false,
         applicationName: `millrace-monitor ${slotName}`,
       });
+      this.#session.queryMaxMs = ANSWER_MAX_MS;
       const slot = await readSlot(this.#session, slotName);
       this.#blind = false;
       if (slot !== null) this.#show(slot);

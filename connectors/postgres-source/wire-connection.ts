@@ -39,6 +39,11 @@ export class WireConnection implements AsyncDisposable {
   #paused = false;
   #error: Error | null = null;
   #wake: (() => void) | null = null;
+  #isAborted = false;
+  /** Told once, when the connection is given up by {@link abort}. */
+  onAbort: ((error: Error) => void) | null = null;
+  /** A plain query without an answer for so long is given up, milliseconds; null: it may wait, as for a lock. */
+  queryMaxMs: number | null = null;
 
   private constructor(client: Client, queueBytesMax: number) {
     this.#client = client;
@@ -88,9 +93,12 @@ export class WireConnection implements AsyncDisposable {
   /** Plain SQL over the simple protocol, as long as the socket is still `pg`'s. */
   async query<R extends QueryResultRow>(sql: string, values?: readonly unknown[]): Promise<R[]> {
     try {
-      const asked =
-        values === undefined ? this.#client.query<R>(sql) : this.#client.query<R>(sql, [...values]);
-      return (await asked).rows;
+      const asked = {
+        text: sql,
+        ...(values === undefined ? {} : { values: [...values] }),
+        ...(this.queryMaxMs === null ? {} : { query_timeout: this.queryMaxMs }),
+      };
+      return (await this.#client.query<R>(asked)).rows;
     } catch (error) {
       // On a lost connection pg says only that the client can no longer be used.
       throw this.#error ?? error;
@@ -148,11 +156,14 @@ export class WireConnection implements AsyncDisposable {
     wake?.();
   }
 
-  /** Ends the stream now: take() throws `error`, and what has arrived is dropped. */
+  /** Ends the stream now: take() throws `error`, and what has arrived is dropped. What follows from it changes nothing. */
   abort(error: Error): void {
     this.#queue = [];
+    if (this.#isAborted) return;
+    this.#isAborted = true;
     this.#error = error;
     this.nudge();
+    this.onAbort?.(error);
   }
 
   /** Closes the socket. The server ends the session as soon as it notices. */

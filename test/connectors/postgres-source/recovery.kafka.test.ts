@@ -68,6 +68,29 @@ test('S51 a line that went dead without a word is given up and made again', asyn
   expect(told(await tables.settled('t'))).toEqual(['c 1 into the void']);
 });
 
+test('S51 a line that goes dead while the catalog is asked does not hold the source for ever', async () => {
+  await using tables = await streamTables(T, ['t']);
+  const { database } = tables;
+  await tables.source().end('SIGTERM');
+  await using relay = await openPostgresRelay(database.url);
+  const url = new URL(relay.url);
+  url.searchParams.set('options', '-c wal_sender_timeout=2000');
+  await using source = startSource({ ...database, url: url.href });
+  await source.logged(STREAMING);
+  let isDead = false;
+  relay.filterClient = (chunk) => {
+    // A new shape is looked up in the catalog, over the session for plain SQL.
+    if (!isDead && chunk.includes('format_type')) {
+      isDead = true;
+      relay.deaden();
+    }
+    return chunk;
+  };
+  await database.sql("ALTER TABLE t ADD COLUMN w int; INSERT INTO t VALUES (1, 'into the void', 2)");
+  await source.logged('starting again: nothing came from the source database');
+  expect(told(await tables.settled('t'))).toEqual(['c 1 into the void']);
+});
+
 test('S55 S57 a slot that was moved on, or dropped and made again, is refused', async () => {
   await using tables = await streamTables(T, ['t']);
   const { database } = tables;

@@ -9,7 +9,9 @@ import {
   XLOG_HEADER_BYTES,
 } from '../../../connectors/postgres-source/replication-connection.ts';
 import { CELL, type Tuple } from '../../../connectors/postgres-source/tuple.ts';
+import { WireConnection } from '../../../connectors/postgres-source/wire-connection.ts';
 import { systemClock } from '../../../infra/process/clock.ts';
+import { orderFor } from '../../../infra/process/failure.ts';
 import { openPostgresRelay } from './postgres-relay.ts';
 import { type SourceDatabase, createSourceDatabase } from './source-database.ts';
 
@@ -201,4 +203,19 @@ test('an independent decoder reads the same from the stream', async () => {
   const plugin = new PgoutputPlugin({ protoVersion: 1, publicationNames: ['everything'] });
   expect(frames.map((frame) => ours(frame))).toEqual(frames.map((frame) => theirs(plugin, frame)));
   expect(frames.length).toBeGreaterThan(600);
+});
+
+test('S51 a query on a line that is dead half-open ends, and may be tried again', async () => {
+  await using database = await createSourceDatabase();
+  await using relay = await openPostgresRelay(database.url);
+  await using sql = await WireConnection.open({
+    url: relay.url,
+    replication: false,
+    applicationName: 'source-test',
+  });
+  sql.queryMaxMs = 300;
+  expect(await sql.query('SELECT 1::int AS one')).toEqual([{ one: 1 }]);
+  relay.deaden();
+  const error: unknown = await sql.query('SELECT 1').catch((reason: unknown) => reason);
+  expect(orderFor(error)).toBe('retry');
 });
