@@ -65,6 +65,8 @@ export interface SchemaBookOptions
 const RECORD_BYTES_MAX = PRODUCER_BATCH_BYTES_MAX;
 
 const CLEANUP_POLICY = 'cleanup.policy';
+/** No relation's fingerprint. */
+const UNANNOUNCED = '';
 
 interface Entry {
   readonly fingerprint: string;
@@ -211,6 +213,53 @@ export class SchemaBook {
     return shape.encoder;
   }
 
+  /**
+   * Begins with the tables as they are where nothing was streamed yet; else the stream tells their shapes itself. A table
+   * that is paused waits for a shape that is taken.
+   */
+  async begin(tables: readonly PublishedTable[], fresh: boolean): Promise<void> {
+    const { catalog, refusals } = this.#options;
+    for (const table of tables) {
+      const relation = await catalog.relation(table);
+      const isPaused = refusals.paused(`${table.schema}.${table.table}`) !== undefined;
+      await (fresh || isPaused ? this.adopt(relation) : this.#prepare(relation));
+    }
+  }
+
+  /**
+   * Makes the topic of a relation ready, with no word to the registry: the catalog is from the future, and a shape that
+   * is registered before its time may keep out earlier ones that are still to be read from the WAL. Rows wait for
+   * {@link adopt} all the same.
+   * @throws Failure `kafka.topic_drift`, `source.key_policy`, `source.column_unprotected`
+   */
+  async #prepare(relation: Relation): Promise<void> {
+    const details = await this.#options.catalog.details(relation);
+    const table = this.#table(relation, details);
+    const version = this.#options.refusals.version(`${table.schema}.${table.table}`);
+    const spec = this.#specOf(table, version);
+    await this.#refuseUnprotected(relation);
+    // A topic that is not made for such rows is a refusal.
+    if ((await this.#keyDefect(spec, table.keySchema)) !== null) return void (await this.adopt(relation));
+    const recordBytesMax = await this.#openTopic(spec);
+    await this.#loadEarlier(table, version);
+    const ids = { keySchemaId: table.keySchema === null ? null : 0, valueSchemaId: 0 };
+    const target = { topic: spec.name, partitions: spec.partitions, ...ids, recordBytesMax };
+    const encoder = new RowEncoder(table, target, this.#slab, this.#badRows, this.#envelopeOf(table));
+    this.#entries.set(relation.oid, { fingerprint: UNANNOUNCED, relation, encoder, paused: null });
+    this.#last = null;
+  }
+
+  #specOf(table: TableSchema, version: number): TopicSpec {
+    const { topicPrefix, partitions, onTruncate } = this.#options;
+    return tableTopic(topicPrefix, table, partitions, version, onTruncate === 'publish');
+  }
+
+  async #refuseUnprotected(relation: Relation): Promise<void> {
+    if (!hasColumnPatterns(this.#options)) return;
+    const known = await this.#known(relation);
+    if (known !== null) refuseUnprotected(this.#options, known, relation);
+  }
+
   /** An encoder of the keys that rows of the relation have in the topic; nothing that it makes may be published. */
   keyEncoder(relation: Relation, details: RelationDetails): RowEncoder {
     const table = this.#table(relation, details);
@@ -223,10 +272,7 @@ export class SchemaBook {
     const details = await catalog.details(relation);
     const table = this.#table(relation, details);
     this.#refuseUnsent(relation, details, table);
-    if (hasColumnPatterns(this.#options)) {
-      const known = await this.#known(relation);
-      if (known !== null) refuseUnprotected(this.#options, known, relation);
-    }
+    await this.#refuseUnprotected(relation);
     return await this.#admission.admit(relation, at, (version) => this.#open(table, version));
   }
 
@@ -244,8 +290,8 @@ export class SchemaBook {
 
   /** The shape in one version of its table's topic. */
   async #open(table: TableSchema, version: number): Promise<OpenedShape> {
-    const { topicPrefix, log, partitions, onTruncate } = this.#options;
-    const spec = tableTopic(topicPrefix, table, partitions, version, onTruncate === 'publish');
+    const { log, partitions } = this.#options;
+    const spec = this.#specOf(table, version);
     const defect = await this.#keyDefect(spec, table.keySchema);
     if (defect !== null) return await this.#refuse(table, spec, null, defect);
     const recordBytesMax = await this.#openTopic(spec);

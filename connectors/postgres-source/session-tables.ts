@@ -68,7 +68,7 @@ export async function openTables(
   const tables = await book.select(published, events.tables);
   refuseCollisions(options.topicPrefix, tables);
   const copies = new CopyBook(firstCopies(stored, fresh, tables));
-  for (const table of tables) await book.adopt(await catalog.relation(table));
+  await book.begin(tables, fresh);
   const { topicPrefix, schemaChangeTopic: isTold } = options;
   const schemaChanges = isTold
     ? await SchemaChangeTopic.open(kafka, topicPrefix, book, context.metrics)

@@ -12,6 +12,7 @@ import { ChunkWindows } from './chunk-windows.ts';
 import { Copier } from './copier.ts';
 import type { CopyBook } from './copy-state.ts';
 import { DeferredKeys } from './deferred-keys.ts';
+import { endWithStream, openDatabase } from './database-sessions.ts';
 import type { EventStream } from './event-stream.ts';
 import { readFirst } from './first-read.ts';
 import { type GuardRequest, type ServerFacts, guard } from './guard.ts';
@@ -19,7 +20,7 @@ import { KeylessRows } from './keyless-rows.ts';
 import { lsnText } from './lsn.ts';
 import { type SourcePosition, readPosition } from './position.ts';
 import { Publisher, type PublisherOptions } from './publisher.ts';
-import { ReplicationConnection } from './replication-connection.ts';
+import type { ReplicationConnection } from './replication-connection.ts';
 import type { RewriteWatch } from './rewrite-watch.ts';
 import type { RowEncoder } from './row-encoder.ts';
 import type { SchemaBook } from './schema-book.ts';
@@ -41,8 +42,6 @@ import { WorkingOrder } from './working-order.ts';
 
 /** A Kafka transaction of ours is open for milliseconds; after this long the broker ends one that was left behind. */
 const TRANSACTION_TIMEOUT_MS = 30_000;
-/** Until the stream is there, whose silence is noticed, a query is all that tells a line that is dead half-open. */
-const START_QUERY_MAX_MS = 30_000;
 /** Of a chunk that is held in memory, one for each table that is being copied. */
 const CHUNK_BYTES_MAX = 2 * 1024 * 1024;
 
@@ -92,11 +91,7 @@ export async function runSession(
     if (value !== null) kept.set(key, value);
   });
 
-  const connect = { url: options.databaseUrl, applicationName: `millrace-source ${options.slotName}` };
-  const sql = stack.use(await WireConnection.open({ ...connect, replication: false }));
-  const replication = stack.use(await ReplicationConnection.open(connect, context.clock));
-  sql.queryMaxMs = START_QUERY_MAX_MS;
-  replication.wire.queryMaxMs = START_QUERY_MAX_MS;
+  const { sql, replication } = await openDatabase(options, context.clock, stack);
   const catalog = await Catalog.open(sql);
   const request = { ...options, positionTopic: names.positionTopic };
   const server = await inspect(sql, replication, catalog, request, stored);
@@ -209,12 +204,7 @@ async function makeSlot(
 async function stream(session: Session, start: Progress): Promise<void> {
   const { options, context, replication, publisher, sql, server, signal } = session;
   const { wire } = replication;
-  // Whoever waits for an answer to plain SQL, over a line that may be as dead, is let go with the stream.
-  wire.onAbort = (error) => {
-    sql.abort(error);
-    void sql[Symbol.asyncDispose]();
-  };
-  sql.queryMaxMs = null;
+  endWithStream(session);
   const acker = new Acker(start.endLsn);
   const batcher = new Batcher(
     start,

@@ -34,6 +34,16 @@ test('S84 S85 S88 S89 each row has the shape of its moment, four of them in one 
   ]);
 });
 
+test('S87 a type that became another one while nobody read is told in the order of the WAL', async () => {
+  await using tables = await streamTables(T, ['t']);
+  await tables.source().end('SIGTERM');
+  await tables.database.sql(`ALTER TABLE t ADD COLUMN n int; INSERT INTO t VALUES (1, 'a', 5)`);
+  await tables.database.sql(`ALTER TABLE t ALTER n TYPE bigint; INSERT INTO t VALUES (2, 'b', ${2 ** 40})`);
+  await tables.start();
+  const events = await tables.settled('t');
+  expect(events.map(({ value }) => Number(value?.['n']))).toEqual([5, 2 ** 40]);
+});
+
 test('S96 S113 an index or a hole between columns registers nothing again', async () => {
   await using tables = await streamTables(
     'CREATE TABLE t (gone int, id int PRIMARY KEY, v text NOT NULL); ALTER TABLE t DROP COLUMN gone;',
