@@ -67,7 +67,9 @@ export class WireConnection implements AsyncDisposable {
       });
       const connection = new WireConnection(client, options.queueBytesMax ?? QUEUE_BYTES_MAX);
       await client.connect();
-      await client.query(UNCONVERTED_SQL);
+      // Not yet in anybody's hands, who could end it when the line goes dead.
+      const asked = { text: UNCONVERTED_SQL, query_timeout: CONNECT_TIMEOUT_MS };
+      await client.query(asked);
       return connection;
     } catch (error) {
       // pg leaves the socket open when it is itself that gives up, and with it the process.
