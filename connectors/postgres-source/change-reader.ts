@@ -1,71 +1,38 @@
 import { Failure } from '../../infra/process/failure.ts';
-import type { Log } from '../../infra/process/log.ts';
-import { FRAME_BYTES } from '../../schemas/serde/wire-format.ts';
-import type { ProducerRecord } from '../kafka/port.ts';
 import type { Acker } from './acker.ts';
 import { BACKEND, backendError } from './backend-message.ts';
-import type { Batcher } from './batcher.ts';
 import type { ChunkPublisher } from './chunk-publisher.ts';
-import { keyText } from './chunk-window.ts';
-import { CHUNK_MESSAGE, type ChunkWindows } from './chunk-windows.ts';
-import type { DeferredKeys } from './deferred-keys.ts';
-import type { OnTruncate } from './envelope-options.ts';
+import { CHUNK_MESSAGE } from './chunk-windows.ts';
 import type { EventCounts } from './event-counts.ts';
 import type { EventStream } from './event-stream.ts';
-import { linkedKeys, tombstoneBehind } from './key-change.ts';
-import { NetRecords } from './net-records.ts';
 import type { OutboxEvent } from './outbox-event.ts';
 import type { OutboxRouter } from './outbox-router.ts';
 import type { Lsn } from './lsn.ts';
 import { PGOUTPUT, PgoutputReader } from './pgoutput.ts';
-import { pausedEnd } from './paused-row.ts';
 import type { Relation } from './relation.ts';
 import { STREAM, XLOG_HEADER_BYTES } from './replication-connection.ts';
-import type { RowEncoder } from './row-encoder.ts';
-import type { SchemaBook } from './schema-book.ts';
+import { RowChanges, type RowChangesOptions } from './row-changes.ts';
 import type { SchemaChangeTopic } from './schema-change-topic.ts';
-import type { KeylessRows } from './keyless-rows.ts';
 import { BACKFILL_MESSAGE } from './backfill-request.ts';
-import type { ToastFill } from './toast-fill.ts';
-import type { TransactionCounter } from './transaction-counter.ts';
 import { StreamShapes } from './stream-shapes.ts';
-import type { TransactionCursor } from './transaction-cursor.ts';
 import { type TransactionHead, transactionHead } from './transaction-head.ts';
-import { isTruncateTold } from './truncate-policy.ts';
-import { CELL, type Tuple } from './tuple.ts';
 import { HEADER_BYTES } from './wire-framer.ts';
 
 /** The three LSNs in front of a message: the first is its own place. */
 const LSNS_BYTES = 24;
 
-/** What became of a change. `t` is a TRUNCATE. */
-export type ChangeOp = 'c' | 'u' | 'd' | 't';
-
-export interface ChangeReaderOptions {
-  readonly cursor: TransactionCursor;
+export interface ChangeReaderOptions extends Omit<RowChangesOptions, 'outbox'> {
   readonly acker: Acker;
-  readonly book: SchemaBook;
-  readonly batcher: Batcher;
-  readonly windows: ChunkWindows;
   readonly chunks: ChunkPublisher;
   readonly schemaChanges: SchemaChangeTopic | null;
-  readonly keyless: KeylessRows;
   /** A table is announced that is neither copied nor being copied: it was added a moment ago, or it is gone. */
   readonly onUnsettled: () => Promise<void>;
-  readonly deferred: DeferredKeys;
-  readonly onTruncate: OnTruncate;
-  readonly transactions: TransactionCounter;
-  readonly toast: ToastFill;
   /** A backfill is asked for, in the message's own words. Gives a shape that was refused and may be taken now, or null. */
   readonly onBackfill: (content: string) => Relation | null;
   readonly events: Omit<EventStream, 'tables'>;
   readonly eventCounts: EventCounts;
-  readonly onChange: (op: ChangeOp, encoder: RowEncoder) => void;
-  /** A change of a paused table is left out. */
-  readonly onSkip: (encoder: RowEncoder) => void;
   /** The server wants to know how far we are: it is about to give up on us, or to shut down. */
   readonly onReplyAsked: () => void;
-  readonly log: Log;
 }
 
 /** Turns segments of a replication stream into records for the batcher. Only a new shape or a full batch makes it wait. */
@@ -78,11 +45,8 @@ export class ChangeReader {
   #topicless: OutboxEvent | null = null;
   /** The transaction's last changes wait for room; then its Commit is read again. */
   #isUndrained = false;
-  readonly #net = new NetRecords();
   #previousLsn: Lsn | null = null;
-  /** Null of the outbox, and of a table that is filtered out. */
-  readonly #encoderOf = (oid: number): RowEncoder | null =>
-    oid === this.#options.events.outbox?.oid ? null : this.#encoder(oid);
+  readonly #rows: RowChanges;
   /** Whether the announced table has to be copied is not known yet. */
   #unsettled = false;
   /** The server has accepted START_REPLICATION. */
@@ -90,7 +54,9 @@ export class ChangeReader {
 
   constructor(options: ChangeReaderOptions) {
     this.#options = options;
-    this.#shapes = new StreamShapes({ ...options, outbox: options.events.outbox });
+    const { outbox } = options.events;
+    this.#shapes = new StreamShapes({ ...options, outbox });
+    this.#rows = new RowChanges({ ...options, outbox });
   }
 
   /** @throws Failure `source.*`, `registry.*`; the server's own error as `pg` would throw it */
@@ -158,16 +124,15 @@ export class ChangeReader {
     switch (message.read(segment, at)) {
       case PGOUTPUT.insert:
         if (message.relationOid === this.#options.events.outbox?.oid) this.#outboxRow(segment);
-        else if (!this.#stage(segment, at, end) && this.#isNew(segment)) this.#insert(segment);
+        else if (this.#isToTell(segment, at, end)) this.#rows.insert(message, segment, this.#head);
         return;
       case PGOUTPUT.update:
-        if (!this.#stage(segment, at, end) && this.#isNew(segment)) this.#update(segment);
+        if (this.#isToTell(segment, at, end)) this.#rows.update(message, segment, this.#head);
         return;
       case PGOUTPUT.delete:
-        if (this.#stage(segment, at, end)) return;
         // A row may leave the outbox at once: it was told when it came.
-        if (this.#isNew(segment) && message.relationOid !== this.#options.events.outbox?.oid)
-          this.#delete(segment);
+        if (this.#isToTell(segment, at, end) && message.relationOid !== this.#options.events.outbox?.oid)
+          this.#rows.delete(message, segment, this.#head);
         return;
       case PGOUTPUT.begin:
         cursor.begin(message.finalLsn);
@@ -180,7 +145,7 @@ export class ChangeReader {
         this.#head.change.origin = { name: message.originName, lsn: message.originLsn };
         return;
       case PGOUTPUT.commit:
-        this.#isUndrained = !this.#drain();
+        this.#isUndrained = !this.#rows.drain(this.#head);
         if (this.#isUndrained) return;
         acker.commit(message.endLsn);
         this.#commit();
@@ -192,7 +157,7 @@ export class ChangeReader {
         this.#shapes.see(message.relation, this.#head);
         return;
       case PGOUTPUT.truncate:
-        if (this.#isNew(segment)) this.#truncate();
+        if (this.#rows.isNew(message, segment, this.#head)) this.#rows.truncate(message, this.#head);
         return;
       case PGOUTPUT.message:
         this.#logicalMessage(segment);
@@ -200,46 +165,10 @@ export class ChangeReader {
     }
   }
 
-  /** True when the change waits for the end of its transaction: it is told, and counted, there. */
-  #stage(segment: Buffer, start: number, end: number): boolean {
-    const encoder = this.#options.book.encoder(this.#message.relationOid);
-    if (encoder?.schema.isKeyDeferrable !== true) return false;
-    for (const key of this.#options.deferred.stage(encoder, segment, start, end, this.#message))
-      this.#touch({ key }, false);
-    return true;
-  }
-
-  /** What the transaction has made of deferrable keys. False when there was no room for all of it. */
-  #drain(): boolean {
-    const { cursor, batcher, deferred, transactions, onChange } = this.#options;
-    while (!batcher.full) {
-      const net = deferred.shift();
-      if (net === null) return true;
-      const isNew = cursor.next();
-      transactions.count(net.encoder, this.#head, isNew);
-      if (!isNew) continue;
-      const record = this.#net.record(net, this.#head, cursor.seq);
-      if (net.op === 'd') this.#end(net.encoder, record);
-      else batcher.add(record, cursor.finalLsn, cursor.seq);
-      onChange(net.op, net.encoder);
-    }
-    return false;
-  }
-
-  /** Adds a deletion, and the tombstone behind it. */
-  #end(encoder: RowEncoder, record: ProducerRecord): void {
-    const { cursor, batcher } = this.#options;
-    batcher.add(record, cursor.finalLsn, cursor.seq);
-    const tombstone = tombstoneBehind(encoder, record, this.#head, cursor.seq);
-    if (tombstone !== null) batcher.add(tombstone, cursor.finalLsn, cursor.seq);
-  }
-
-  /** False for a change that is in Kafka already; the events of its transaction are counted all the same. */
-  #isNew(segment: Buffer): boolean {
-    const { cursor, transactions } = this.#options;
-    if (cursor.next()) return true;
-    transactions.recount(this.#message, segment, this.#head, this.#encoderOf);
-    return false;
+  /** True for a change that is neither held until its transaction ends nor in Kafka already. */
+  #isToTell(segment: Buffer, at: number, end: number): boolean {
+    const message = this.#message;
+    return !this.#rows.stage(message, segment, at, end) && this.#rows.isNew(message, segment, this.#head);
   }
 
   /** The rows of a chunk belong to the transaction that marks their place. */
@@ -254,14 +183,6 @@ export class ChangeReader {
     batcher.endTransaction(this.#message.endLsn, this.#message.commitTs);
     // A chunk without rows is progress all the same.
     if (window !== null) batcher.publishProgress();
-  }
-
-  /** A chunk of the table that is being read must not bring back what this change has made old. */
-  #touch(record: { readonly key: Buffer | null }, holed: boolean): void {
-    const window = this.#options.windows.of(this.#message.relationOid);
-    if (window === undefined) return;
-    const { key } = record;
-    if (key !== null) this.#options.windows.touch(window, keyText(key, FRAME_BYTES), holed);
   }
 
   #outboxRow(segment: Buffer): void {
@@ -299,129 +220,4 @@ export class ChangeReader {
     const refused = this.#options.onBackfill(content);
     if (refused !== null) this.#shapes.announce(refused);
   }
-
-  /** A change of a table that is filtered out or paused. */
-  #skip(segment: Buffer): void {
-    const { cursor, batcher, book, onChange, onSkip } = this.#options;
-    const paused = book.paused(this.#message.relationOid);
-    if (paused === undefined) return;
-    onSkip(paused);
-    const record = pausedEnd(paused, segment, this.#message, this.#head, cursor.seq);
-    if (record === null) return;
-    batcher.add(record, cursor.finalLsn, cursor.seq);
-    onChange('d', paused);
-  }
-
-  #insert(segment: Buffer): void {
-    const { cursor, batcher, toast, onChange } = this.#options;
-    const encoder = this.#encoder(this.#message.relationOid);
-    if (encoder === null) return this.#skip(segment);
-    this.#options.transactions.count(encoder, this.#head);
-    const record = encoder.row('c', segment, this.#message.newTuple, null, this.#head, cursor.seq);
-    toast.noteRow(encoder, this.#message.relationOid, record, this.#message.newTuple, false);
-    if (this.#isWithheld(record, encoder)) return;
-    batcher.add(record, cursor.finalLsn, cursor.seq);
-    this.#touch(record, false);
-    onChange('c', encoder);
-  }
-
-  /** A new primary key is the end of one row and the begin of another. */
-  #update(segment: Buffer): void {
-    const { cursor, batcher, toast, onChange } = this.#options;
-    const { oldRow, oldTuple, newTuple, relationOid } = this.#message;
-    const { outbox } = this.#options.events;
-    if (this.#message.relationOid === outbox?.oid) return outbox.updated();
-    const encoder = this.#encoder(this.#message.relationOid);
-    if (encoder === null) return this.#skip(segment);
-    const old = oldRow === 'full' ? oldTuple : null;
-    if (oldRow !== 'none') {
-      const oldKey = encoder.replacedKey(segment, oldTuple, newTuple, old);
-      if (oldKey !== null) return this.#replace(encoder, segment, oldKey, old);
-    }
-    this.#options.transactions.count(encoder, this.#head);
-    if (isHoled(newTuple, old))
-      toast.complete(encoder, relationOid, encoder.goodKey(segment, newTuple, null), newTuple);
-    const record = encoder.row('u', segment, newTuple, old, this.#head, cursor.seq);
-    toast.noteRow(encoder, relationOid, record, newTuple, false);
-    if (this.#isWithheld(record, encoder)) return;
-    batcher.add(record, cursor.finalLsn, cursor.seq);
-    this.#touch(record, isHoled(newTuple, old));
-    onChange('u', encoder);
-  }
-
-  /** A row with a new primary key: one ends, another begins, and each names the other. */
-  #replace(encoder: RowEncoder, segment: Buffer, oldKey: Buffer, old: Tuple | null): void {
-    const { cursor, batcher, toast, onChange } = this.#options;
-    const { oldTuple, newTuple, relationOid } = this.#message;
-    if (isHoled(newTuple, old)) toast.complete(encoder, relationOid, oldKey, newTuple);
-    this.#options.transactions.count(encoder, this.#head);
-    const end = encoder.ended(oldKey, segment, oldTuple, this.#head, cursor.seq);
-    this.#options.transactions.count(encoder, this.#head);
-    const begin = encoder.row('c', segment, newTuple, old, this.#head, cursor.seq);
-    const { ended, begun } = linkedKeys(encoder, { ended: end, begun: begin });
-    toast.noteEnd(encoder, relationOid, ended);
-    this.#end(encoder, ended);
-    this.#touch({ key: oldKey }, false);
-    onChange('d', encoder);
-    toast.noteRow(encoder, relationOid, begun, newTuple, true);
-    batcher.add(begun, cursor.finalLsn, cursor.seq);
-    this.#touch(begun, isHoled(newTuple, old));
-    onChange('c', encoder);
-  }
-
-  #delete(segment: Buffer): void {
-    const { cursor, toast, onChange } = this.#options;
-    const encoder = this.#encoder(this.#message.relationOid);
-    if (encoder === null) return this.#skip(segment);
-    this.#options.transactions.count(encoder, this.#head);
-    const record = encoder.deletion(segment, this.#message.oldTuple, this.#head, cursor.seq);
-    toast.noteEnd(encoder, this.#message.relationOid, record);
-    if (this.#isWithheld(record, encoder)) return;
-    this.#end(encoder, record);
-    this.#touch(record, false);
-    onChange('d', encoder);
-  }
-
-  /** True for a change of a table without a key that its copy holds, or may hold. */
-  #isWithheld(record: ProducerRecord, encoder: RowEncoder): boolean {
-    if (encoder.schema.key.length > 0) return false;
-    return this.#options.keyless.withholds(this.#message.relationOid, this.#head.xid, record);
-  }
-
-  #truncate(): void {
-    const { cursor, batcher } = this.#options;
-    for (const oid of this.#message.truncated) {
-      this.#options.windows.of(oid)?.spoil();
-      this.#options.deferred.truncate(oid);
-      if (oid === this.#options.events.outbox?.oid) continue;
-      const encoder = this.#encoder(oid);
-      if (encoder === null) continue;
-      this.#options.onChange('t', encoder);
-      if (
-        encoder.refusal !== null ||
-        !isTruncateTold(this.#options.onTruncate, encoder.schema, this.#options.log)
-      )
-        continue;
-      this.#options.transactions.count(encoder, this.#head);
-      batcher.add(encoder.truncation(this.#head), cursor.finalLsn, cursor.seq);
-    }
-  }
-
-  /** Null for a table that is filtered out, or paused. */
-  #encoder(oid: number): RowEncoder | null {
-    const encoder = this.#options.book.encoder(oid);
-    if (encoder !== undefined) return encoder;
-    throw new Failure(
-      'source.relation_unknown',
-      'retry',
-      `a change names relation ${oid}, which was not announced`,
-    );
-  }
-}
-
-/** True for an update whose event lacks an out-of-line value. */
-function isHoled(row: Tuple, old: Tuple | null): boolean {
-  if (old !== null) return false;
-  for (let i = 0; i < row.count; i++) if (row.kinds[i] === CELL.unchanged) return true;
-  return false;
 }

@@ -4,20 +4,21 @@ import { FRAME_BYTES } from '../../schemas/serde/wire-format.ts';
 import { partitionFor } from '../kafka/partitioner.ts';
 import type { Header, ProducerRecord } from '../kafka/port.ts';
 import { RecordBytes } from '../kafka/record-bytes.ts';
-import { LONG_BYTES_MAX, avroString, copyBytes } from './avro-varint.ts';
+import { LONG_BYTES_MAX, avroString } from './avro-varint.ts';
+import { ColumnWriter, type RowImage } from './column-writer.ts';
 import { encodedBytesMax } from './column-codec.ts';
 import { type BadRows, isRowsOwn } from './bad-rows.ts';
 import { badRowReason } from './bad-row-reason.ts';
 import type { BadRow } from './dead-letter.ts';
 import type { DebeziumEnvelope } from './debezium-envelope.ts';
 import { headerBytes, recordHeaders, withOrigin } from './record-headers.ts';
-import { extraBytesMax, frameAt, textBytes } from './row-bytes.ts';
+import { cellBytes, extraBytesMax, frameAt, textBytes } from './row-bytes.ts';
 import { writeRowEnvelope } from './row-envelope.ts';
-import { keySpecial, rowShape, rowTooLarge } from './row-failure.ts';
+import { rowShape, rowTooLarge } from './row-failure.ts';
 import { Slab } from './slab.ts';
 import type { TableColumn, TableSchema } from './table-schema.ts';
 import { type TransactionHead, tombstoneHeaders } from './transaction-head.ts';
-import { CELL, type Tuple, type WrittenValue } from './tuple.ts';
+import type { Tuple } from './tuple.ts';
 
 /** `__op` of a value: insert, update, snapshot read. */
 export type ValueOp = 'c' | 'u' | 'r';
@@ -36,12 +37,6 @@ export interface EncoderTarget {
 const ENVELOPE_BYTES_MAX = 2 + 20 + 4 * LONG_BYTES_MAX;
 /** What batch and record take beside key, value and `pg.special`, at most. */
 const RECORD_OVERHEAD_BYTES_MAX = 128;
-/** A row as it was, in the bytes that have it. */
-export interface RowImage {
-  readonly source: Buffer;
-  readonly row: Tuple | null;
-}
-
 /** A table without a key has one order only on one partition. */
 const KEYLESS_PARTITION = 0;
 
@@ -59,11 +54,8 @@ export class RowEncoder {
   readonly #names: readonly Buffer[];
   readonly #fixedBytesMax: number;
   readonly #growth: number;
-  readonly #unchanged: number[] = [];
+  readonly #columns: ColumnWriter;
   readonly #record = new RecordBytes();
-  #special: Record<string, string> | null = null;
-  /** Stands before the names in `pg.special`. */
-  #side: '' | 'before.' = '';
 
   /** Without `badRows` a bad row's error is thrown as it is. */
   constructor(
@@ -80,6 +72,7 @@ export class RowEncoder {
     this.#slab = slab;
     this.#badRows = badRows;
     this.#debezium = debezium;
+    this.#columns = new ColumnWriter(schema, debezium?.unavailable ?? null);
     this.#names = schema.columns.map((column) => avroString(column.field));
     const names = this.#names.reduce((sum, name) => sum + name.length, 0);
     this.#growth = Math.max(1, ...schema.columns.map(({ codec }) => codec.growth ?? 1));
@@ -134,13 +127,16 @@ export class RowEncoder {
     const record = this.#record;
     record.topic = this.target.topic;
     record.timestamp = head.timestamp;
-    this.#key(source, row, old);
+    this.#checkShape(row);
+    this.#slab.reserve(this.#roomFor(row, old, before));
+    this.#writeKey(source, row, old);
     const { keySource, keyStart, keyLength } = record;
     record.partition = keyLength < 0 ? KEYLESS_PARTITION : this.#place(keySource, keyStart, keyLength);
-    this.#value(op, source, row, old, head, seq, before);
+    this.#writeValue(op, source, row, old, head, seq, before);
     record.clearHeaders();
     let headersBytes = 0;
-    if (this.#special !== null || this.#unchanged.length > 0 || head.change.origin !== null) {
+    const { special, unchanged } = this.#columns;
+    if (special !== null || unchanged.length > 0 || head.change.origin !== null) {
       record.headers = this.#headers(head);
       headersBytes = headerBytes(record.headers);
     }
@@ -151,9 +147,9 @@ export class RowEncoder {
   /** What is to be said of the value beside it; of most there is nothing. */
   #headers(head: TransactionHead): readonly Header[] {
     // In the row envelope the value itself names them.
-    const places = this.#debezium === null ? [] : this.#unchanged;
+    const places = this.#debezium === null ? [] : this.#columns.unchanged;
     const unchanged = places.map((i) => (this.schema.columns[i] as TableColumn).field);
-    return withOrigin(recordHeaders(this.#special, unchanged), head);
+    return withOrigin(recordHeaders(this.#columns.special, unchanged), head);
   }
 
   /** The end of a row, of which `old` has the key at least. Its key is good, or it is a bad row as in {@link row}. */
@@ -208,20 +204,22 @@ export class RowEncoder {
 
   /** The framed key of a row, null for a table without a key. @throws Failure `source.key_special`, `source.row_shape` */
   key(source: Buffer, row: Tuple, old: Tuple | null): Buffer | null {
-    this.#key(source, row, old);
+    this.#checkShape(row);
+    this.#slab.reserve(this.#keyBytesMax(row, old));
+    this.#writeKey(source, row, old);
     return this.#record.key;
   }
 
   /** Writes the framed key, and says in the record where it is. */
-  #key(source: Buffer, row: Tuple, old: Tuple | null): void {
-    this.#checkShape(row);
+  #writeKey(source: Buffer, row: Tuple, old: Tuple | null): void {
     const { keySchemaId } = this.target;
     if (keySchemaId === null) return;
     const slab = this.#slab;
-    slab.reserve(this.#bytesMax(row) + (old === null ? 0 : textBytes(old) * this.#growth));
     const start = slab.at;
+    const { key } = this.schema;
     let at = frameAt(slab.buffer, start, keySchemaId);
-    for (const i of this.schema.key) at = this.#keyColumn(slab.buffer, at, source, row, old, i);
+    for (let k = 0; k < key.length; k++)
+      at = this.#columns.key(slab.buffer, at, source, row, old, key[k] as number);
     slab.at = at;
     this.#record.setKey(slab.buffer, start, at - start);
   }
@@ -253,6 +251,20 @@ export class RowEncoder {
     return this.#fixedBytesMax + textBytes(row) * this.#growth;
   }
 
+  #keyBytesMax(row: Tuple, old: Tuple | null): number {
+    let bytes = 0;
+    for (const i of this.schema.key) bytes += cellBytes(row, i) + (old === null ? 0 : cellBytes(old, i));
+    return this.#fixedBytesMax + bytes * this.#growth;
+  }
+
+  /** Of key and value, which are to be in one buffer. */
+  #roomFor(row: Tuple, old: Tuple | null, before: RowImage | null): number {
+    const oldBytes = old === null ? 0 : textBytes(old) * this.#growth;
+    // The values of `old` may stand in both images.
+    const imageBytes = this.#debezium === null ? 0 : oldBytes + textBytes(before?.row ?? null) * this.#growth;
+    return this.#keyBytesMax(row, old) + this.#bytesMax(row) + oldBytes + imageBytes;
+  }
+
   #checkSize(contentBytes: number): void {
     const bytes = contentBytes + RECORD_OVERHEAD_BYTES_MAX;
     const { topic, recordBytesMax } = this.target;
@@ -267,7 +279,8 @@ export class RowEncoder {
     return partitionFor(source, this.target.partitions, keyStart + FRAME_BYTES, keyStart + keyLength);
   }
 
-  #value(
+  /** Behind the key. */
+  #writeValue(
     op: ValueOp,
     source: Buffer,
     row: Tuple,
@@ -278,27 +291,17 @@ export class RowEncoder {
   ): void {
     const debezium = this.#debezium;
     const slab = this.#slab;
-    const oldBytes = old === null ? 0 : textBytes(old) * this.#growth;
-    // The values of `old` may stand in both images.
-    const imageBytes = debezium === null ? 0 : oldBytes + textBytes(before?.row ?? null) * this.#growth;
-    slab.reserve(this.#bytesMax(row) + oldBytes + imageBytes);
-    this.#unchanged.length = 0;
-    this.#special = null;
+    const columns = this.#columns;
+    columns.begin();
     const out = slab.buffer;
     const start = slab.at;
     let at = frameAt(out, start, this.target.valueSchemaId);
     if (debezium !== null) at = this.#before(at, op, before, source, old);
-    const { columns } = this.schema;
-    for (let i = 0; i < columns.length; i++) {
-      const column = columns[i] as TableColumn;
-      if (column.treatment === 'exclude') continue;
-      at = column.inKey
-        ? this.#keyColumn(out, at, source, row, old, i)
-        : this.#nullableColumn(out, at, source, row, old, i);
-    }
+    const { keyStart, keyLength } = this.#record;
+    at = columns.row(out, at, source, row, old, keyStart + FRAME_BYTES, keyStart + keyLength);
     at =
       debezium === null
-        ? writeRowEnvelope(out, at, op, head, seq, this.#unchanged, this.#names)
+        ? writeRowEnvelope(out, at, op, head, seq, columns.unchanged, this.#names)
         : debezium.write(out, at, op, head);
     slab.at = at;
     this.#record.setValue(out, start, at - start);
@@ -307,12 +310,11 @@ export class RowEncoder {
   /** An event that tells of no row after: the end of a row, or of all. */
   #end(op: 'd' | 't', key: Buffer | null, image: RowImage | null, head: TransactionHead): ProducerRecord {
     const slab = this.#slab;
-    this.#unchanged.length = 0;
-    this.#special = null;
+    this.#columns.begin();
     slab.reserve(this.#fixedBytesMax + textBytes(image?.row ?? null) * this.#growth);
     const out = slab.buffer;
     const start = slab.at;
-    let at = this.#image(out, frameAt(out, start, this.target.valueSchemaId), image);
+    let at = this.#columns.image(out, frameAt(out, start, this.target.valueSchemaId), image);
     out[at++] = 0;
     at = must(this.#debezium, 'the debezium envelope').write(out, at, op, head);
     slab.at = at;
@@ -327,75 +329,9 @@ export class RowEncoder {
   #before(at: number, op: ValueOp, image: RowImage | null, source: Buffer, old: Tuple | null): number {
     const { buffer } = this.#slab;
     const row = op === 'u' ? old : null;
-    const end = this.#image(buffer, at, image ?? (row === null ? null : { source, row }));
+    const end = this.#columns.image(buffer, at, image ?? (row === null ? null : { source, row }));
     buffer[end] = 2;
     return end + 1;
-  }
-
-  /** A row before that cannot be encoded is left out: what is told is what became of it. */
-  #image(out: Buffer, start: number, image: RowImage | null): number {
-    const row = image?.row ?? null;
-    out[start] = 0;
-    if (image === null || row === null) return start + 1;
-    this.#checkShape(row);
-    this.#side = 'before.';
-    try {
-      let at = start + 1;
-      for (const [i, { treatment, inKey }] of this.schema.columns.entries()) {
-        if (treatment === 'exclude') continue;
-        at = inKey
-          ? this.#keyColumn(out, at, image.source, row, null, i)
-          : this.#nullableColumn(out, at, image.source, row, null, i);
-      }
-      out[start] = 2;
-      return at;
-    } catch (error) {
-      if (!isRowsOwn(error)) throw error;
-      return start + 1;
-    } finally {
-      this.#side = '';
-    }
-  }
-
-  #nullableColumn(out: Buffer, at: number, source: Buffer, row: Tuple, old: Tuple | null, i: number): number {
-    let from = row;
-    if (row.kinds[i] === CELL.filled) return this.#filledColumn(out, at, row.filled[i] as WrittenValue, i);
-    if (row.kinds[i] === CELL.unchanged) {
-      if (old === null || old.kinds[i] === CELL.unchanged) this.#unchanged.push(i);
-      else from = old;
-    }
-    if (from.kinds[i] === CELL.text) {
-      const column = this.schema.columns[i] as TableColumn;
-      out[at] = 2;
-      const end = column.codec.write(out, at + 1, source, from.starts[i] as number, from.ends[i] as number);
-      if (end >= 0) return end;
-      this.#special ??= {};
-      this.#special[this.#side + column.field] = source.toString('utf8', from.starts[i], from.ends[i]);
-    }
-    if (this.#debezium !== null && from.kinds[i] === CELL.unchanged) {
-      const unavailable = this.#debezium.unavailable[i] ?? null;
-      if (unavailable !== null) return copyBytes(out, at, unavailable, 0, unavailable.length);
-    }
-    out[at] = 0;
-    return at + 1;
-  }
-
-  #filledColumn(out: Buffer, at: number, { avro, special }: WrittenValue, i: number): number {
-    if (special !== null) {
-      this.#special ??= {};
-      this.#special[this.#side + (this.schema.columns[i] as TableColumn).field] = special;
-    }
-    return copyBytes(out, at, avro, 0, avro.length);
-  }
-
-  #keyColumn(out: Buffer, at: number, source: Buffer, row: Tuple, old: Tuple | null, i: number): number {
-    const from = row.kinds[i] === CELL.unchanged && old !== null ? old : row;
-    const column = this.schema.columns[i] as TableColumn;
-    if (from.kinds[i] === CELL.text) {
-      const end = column.codec.write(out, at, source, from.starts[i] as number, from.ends[i] as number);
-      if (end >= 0) return end;
-    }
-    throw keySpecial(this.schema, column.field, from.kinds[i]);
   }
 
   #checkShape(row: Tuple): void {

@@ -1,7 +1,6 @@
 import { Failure } from '../../infra/process/failure.ts';
 import type { AvroRecord } from '../../schemas/avro-schema.ts';
 import type { SchemaRegistry } from '../../schemas/serde/schema-registry.ts';
-import { BATCH_BYTES_MAX as PRODUCER_BATCH_BYTES_MAX } from '../kafka/partition-queue.ts';
 import type { Kafka, TopicSpec } from '../kafka/port.ts';
 import { BadRows, type BadRowsOptions } from './bad-rows.ts';
 import type { Catalog, PublishedTable } from './catalog.ts';
@@ -40,7 +39,8 @@ import {
   toastPolicyOf,
 } from './toast-policy.ts';
 import { outOfLineColumns } from './toast-shape.ts';
-import { tableTopic, tableTopicName, versionedTopicName } from './topics.ts';
+import { RECORD_BYTES_MAX, TableTopics } from './table-topics.ts';
+import { tableTopicName, versionedTopicName } from './topics.ts';
 import { type TypePolicy, unmatchedRules } from './type-policy.ts';
 
 export interface SchemaBookOptions
@@ -61,10 +61,6 @@ export interface SchemaBookOptions
   readonly database: string;
 }
 
-/** As large a batch as the producer makes; its records are never larger. */
-const RECORD_BYTES_MAX = PRODUCER_BATCH_BYTES_MAX;
-
-const CLEANUP_POLICY = 'cleanup.policy';
 /** No relation's fingerprint. */
 const UNANNOUNCED = '';
 
@@ -89,10 +85,12 @@ export class SchemaBook {
   /** Of shapes that are refused. */
   readonly #letters: BadRows;
   readonly #admission: ShapeAdmission;
+  readonly #topics: TableTopics;
   #last: { readonly oid: number; readonly encoder: RowEncoder | null } | null = null;
 
   constructor(options: SchemaBookOptions) {
     this.#options = options;
+    this.#topics = new TableTopics(options);
     this.#debezium = DebeziumSource.of(options);
     const badRows = {
       ...options,
@@ -236,22 +234,18 @@ export class SchemaBook {
     const details = await this.#options.catalog.details(relation);
     const table = this.#table(relation, details);
     const version = this.#options.refusals.version(`${table.schema}.${table.table}`);
-    const spec = this.#specOf(table, version);
+    const spec = this.#topics.specOf(table, version);
     await this.#refuseUnprotected(relation);
     // A topic that is not made for such rows is a refusal.
-    if ((await this.#keyDefect(spec, table.keySchema)) !== null) return void (await this.adopt(relation));
-    const recordBytesMax = await this.#openTopic(spec);
-    await this.#loadEarlier(table, version);
+    if ((await this.#topics.keyDefect(spec, table.keySchema)) !== null)
+      return void (await this.adopt(relation));
+    const recordBytesMax = await this.#topics.open(spec);
+    await this.#topics.loadEarlier(table, version);
     const ids = { keySchemaId: table.keySchema === null ? null : 0, valueSchemaId: 0 };
     const target = { topic: spec.name, partitions: spec.partitions, ...ids, recordBytesMax };
     const encoder = new RowEncoder(table, target, this.#slab, this.#badRows, this.#envelopeOf(table));
     this.#entries.set(relation.oid, { fingerprint: UNANNOUNCED, relation, encoder, paused: null });
     this.#last = null;
-  }
-
-  #specOf(table: TableSchema, version: number): TopicSpec {
-    const { topicPrefix, partitions, onTruncate } = this.#options;
-    return tableTopic(topicPrefix, table, partitions, version, onTruncate === 'publish');
   }
 
   async #refuseUnprotected(relation: Relation): Promise<void> {
@@ -291,11 +285,11 @@ export class SchemaBook {
   /** The shape in one version of its table's topic. */
   async #open(table: TableSchema, version: number): Promise<OpenedShape> {
     const { log, partitions } = this.#options;
-    const spec = this.#specOf(table, version);
-    const defect = await this.#keyDefect(spec, table.keySchema);
+    const spec = this.#topics.specOf(table, version);
+    const defect = await this.#topics.keyDefect(spec, table.keySchema);
     if (defect !== null) return await this.#refuse(table, spec, null, defect);
-    const recordBytesMax = await this.#openTopic(spec);
-    await this.#loadEarlier(table, version);
+    const recordBytesMax = await this.#topics.open(spec);
+    await this.#topics.loadEarlier(table, version);
     const { keySchema } = table;
     const keySchemaId = keySchema === null ? null : await this.#register(`${spec.name}-key`, keySchema);
     if (keySchemaId instanceof Failure) return await this.#refuse(table, spec, null, keySchemaId);
@@ -324,18 +318,6 @@ export class SchemaBook {
       if (error instanceof Failure && error.code === 'registry.incompatible') return error;
       throw error;
     }
-  }
-
-  /** A compacted topic takes no rows without a key, and one that is not compacted forgets rows that have one. */
-  async #keyDefect(spec: TopicSpec, keySchema: AvroRecord | null): Promise<Failure | null> {
-    const { registry, kafka } = this.#options;
-    const hadKey = (await registry.latest(`${spec.name}-key`)) !== null;
-    if (hadKey === (keySchema !== null)) return null;
-    const { drift } = await kafka.planTopics([spec]);
-    if (!drift.some(({ what }) => what === CLEANUP_POLICY)) return null;
-    return hadKey
-      ? keyFailure('lost', `the table has lost its key, and topic ${spec.name} is keyed`)
-      : keyFailure('gained', `the table has a key now, and topic ${spec.name} was made for rows without one`);
   }
 
   async #refuse(
@@ -381,33 +363,4 @@ export class SchemaBook {
     if (policy.kind === 'exclude') return 'exclude';
     return columnMask(policy, this.#options.hashKey);
   }
-
-  /** Cuts go on telling the ends of the topics that the table has left. */
-  async #loadEarlier(table: TableSchema, version: number): Promise<void> {
-    const { kafka, ends, topicPrefix } = this.#options;
-    for (let earlier = 1; earlier < version; earlier++) {
-      const name = versionedTopicName(tableTopicName(topicPrefix, table), earlier);
-      if (ends.has(name)) continue;
-      const { create } = await kafka.planTopics([{ name, partitions: 1, config: {} }]);
-      if (create.length === 0) await ends.load(kafka, [name]);
-    }
-  }
-
-  /** Makes the topic ready, and that of dead letters; tells the largest record that it takes. */
-  async #openTopic(spec: TopicSpec): Promise<number> {
-    const { kafka, ends, topicPrefix, onBadRow } = this.#options;
-    if (!ends.has(spec.name)) {
-      const letters = onBadRow === 'dead-letter' ? [deadLetterTopic(topicPrefix)] : [];
-      await kafka.ensureTopics([spec, ...letters]);
-      await ends.load(kafka, [spec.name]);
-    }
-    const bytesMax = (await kafka.describeConfigs(spec.name)).get('max.message.bytes')?.value ?? null;
-    return bytesMax === null ? RECORD_BYTES_MAX : Math.min(Number(bytesMax), RECORD_BYTES_MAX);
-  }
-}
-
-function keyFailure(what: 'lost' | 'gained', message: string): Failure {
-  return new Failure(`source.key_${what}`, 'stop', message, {
-    fix: 'change the primary key back, or let the table move to a new topic: --on-incompatible-schema new-topic',
-  });
 }

@@ -37,7 +37,7 @@ import { startToast, toastFill } from './toast-start.ts';
 import { bookkeepingTopics } from './topics.ts';
 import { TransactionCounter } from './transaction-counter.ts';
 import { TransactionCursor } from './transaction-cursor.ts';
-import { WireConnection } from './wire-connection.ts';
+import type { WireConnection } from './wire-connection.ts';
 import { WorkingOrder } from './working-order.ts';
 
 /** A Kafka transaction of ours is open for milliseconds; after this long the broker ends one that was left behind. */

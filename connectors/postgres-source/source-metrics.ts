@@ -1,6 +1,6 @@
 import { METRIC, type Metrics } from '../../infra/process/metrics.ts';
 import type { PublishedTable } from './catalog.ts';
-import type { ChangeOp } from './change-reader.ts';
+import type { ChangeOp } from './row-changes.ts';
 import type { CopyReport } from './copy-pace.ts';
 import type { RowEncoder } from './row-encoder.ts';
 import { CopyBoard } from './copy-board.ts';

@@ -1,10 +1,10 @@
 /**
  * What makes one table unreadable and leaves the others alone: a value that its row filter or a generated column cannot
- * take, names and shapes that have changed, damaged pages or indexes, a file that is missing, a lock that is not given.
- * A right that is taken away (42501) is none of these: all tables of the role may be next.
+ * take, names and shapes that have changed, a right that nobody has granted yet, damaged pages or indexes, a file that is
+ * missing, a lock that is not given.
  * https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
-const TABLES_OWN = /^(22...|42(?!501)...|XX00[0-2]|58P01|55P03|0A000)$/;
+const TABLES_OWN = /^(22...|42...|XX00[0-2]|58P01|55P03|0A000)$/;
 
 /** True for an error of Postgres that belongs to the table that was read. */
 export function isTablesOwn(error: unknown): boolean {
