@@ -1,4 +1,5 @@
 import { must } from '../../infra/process/assert.ts';
+import { describe } from '../../infra/process/failure.ts';
 import type { Lsn } from './lsn.ts';
 import type { Relation, RelationColumn, ReplicaIdentity } from './relation.ts';
 import type { RelationDetails } from './table-schema.ts';
@@ -26,6 +27,10 @@ interface ColumnRow {
   readonly tableComment: string | null;
 }
 
+const LIST_TRIES_MAX = 5;
+/** `XX000`, in pg_get_publication_tables(). */
+const TABLE_GONE = /could not open relation with OID/;
+
 /** The source database's catalog, over one ordinary session. */
 export class Catalog {
   readonly #sql: WireConnection;
@@ -46,7 +51,17 @@ export class Catalog {
     return new Catalog(sql, version, encoding);
   }
 
+  /** The publication's members. Postgres gives up on the whole list when one of them is dropped meanwhile. */
   async publishedTables(publication: string): Promise<PublishedTable[]> {
+    for (let tries = 1; ; tries++)
+      try {
+        return await this.#publishedTables(publication);
+      } catch (error) {
+        if (tries === LIST_TRIES_MAX || !TABLE_GONE.test(describe(error))) throw error;
+      }
+  }
+
+  async #publishedTables(publication: string): Promise<PublishedTable[]> {
     const lists =
       this.#version >= 150_000 ? 'p.attnames::text[] AS columns, p.rowfilter' : 'NULL AS columns, NULL';
     return await this.#sql.query<PublishedTable>(
