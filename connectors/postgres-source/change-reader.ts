@@ -47,8 +47,8 @@ export class ChangeReader {
   #isUndrained = false;
   #previousLsn: Lsn | null = null;
   readonly #rows: RowChanges;
-  /** Whether the announced table has to be copied is not known yet. */
-  #unsettled = false;
+  /** The table that is announced, of which it is not known yet whether it has to be copied. */
+  #unsettled: number | null = null;
   /** The server has accepted START_REPLICATION. */
   streaming = false;
 
@@ -65,10 +65,7 @@ export class ChangeReader {
     for (let at = 0; at < segment.length;) {
       at = this.#read(segment, at);
       if (this.#shapes.isPending) await this.#shapes.adopt(this.#head);
-      if (this.#unsettled) {
-        await this.#options.onUnsettled();
-        this.#unsettled = false;
-      }
+      if (this.#unsettled !== null) await this.#settle(this.#unsettled);
       if (this.#topicless !== null) {
         await this.#options.events.outbox?.create(this.#topicless);
         this.#topicless = null;
@@ -77,10 +74,17 @@ export class ChangeReader {
     }
   }
 
+  /** Only rows without a key are held back for a copy: of others the stream need not know. */
+  async #settle(oid: number): Promise<void> {
+    const isKeyless = this.#options.book.encoder(oid)?.schema.key.length === 0;
+    if (isKeyless) await this.#options.onUnsettled();
+    this.#unsettled = null;
+  }
+
   #read(segment: Buffer, start: number): number {
     const { batcher } = this.#options;
     let at = start;
-    while (at < segment.length && !this.#shapes.isPending && !this.#unsettled && !batcher.full) {
+    while (at < segment.length && !this.#shapes.isPending && this.#unsettled === null && !batcher.full) {
       const end = at + 1 + segment.readInt32BE(at + 1);
       if (segment[at] === BACKEND.copyData) this.#copyData(segment, at, end);
       else this.#control(segment, at, end);
@@ -153,7 +157,7 @@ export class ChangeReader {
         return;
       case PGOUTPUT.relation:
         if (message.relation === null) return;
-        this.#unsettled = this.#options.keyless.unsettled(message.relation.oid);
+        if (this.#options.keyless.unsettled(message.relation.oid)) this.#unsettled = message.relation.oid;
         this.#shapes.see(message.relation, this.#head);
         return;
       case PGOUTPUT.truncate:
