@@ -151,7 +151,7 @@ test('S79b a copy waits for a commit that hangs on a synchronous standby and was
   await using database = await withTable();
   await using view = await KafkaView.open();
   await database.sql("INSERT INTO t SELECT g, 'old' FROM generate_series(1, 40) g");
-  await using source = database.source({ 'chunk-rows-max': '1' });
+  await using source = database.source({ 'chunk-rows-max': '1', 'snapshot-mode': 'exported' });
   await source.logged(STREAMING);
   onTestFinished(standbyIsBack);
   await server.sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
