@@ -27,6 +27,7 @@ export class Batcher {
   readonly #bytesMax: number;
   readonly #publish: Publish;
   readonly #onError: (error: unknown) => void;
+  readonly #prefixOf: () => number | undefined;
   /** Records so far: the place of the next one. */
   added = 0;
   #records = new RecordList();
@@ -38,10 +39,19 @@ export class Batcher {
   #published: Progress;
   #lastFinalLsn: Lsn = 0n;
   #lastSeq = 0;
+  #lastPrefix: number | undefined;
   #inFlight: Promise<void> | null = null;
   #failure: { readonly error: unknown } | null = null;
 
-  constructor(start: Progress, bytesMax: number, publish: Publish, onError: (error: unknown) => void) {
+  /** `prefixOf` tells the changes that the transaction has had so far from others: see `TransactionCursor.prefix`. */
+  constructor(
+    start: Progress,
+    bytesMax: number,
+    publish: Publish,
+    onError: (error: unknown) => void,
+    prefixOf: () => number | undefined = () => undefined,
+  ) {
+    this.#prefixOf = prefixOf;
     this.#complete = start;
     this.#published = start;
     this.#bytesMax = bytesMax;
@@ -75,6 +85,7 @@ export class Batcher {
     this.#bytes += bytesOf(record) + RECORD_OVERHEAD_BYTES;
     this.#lastFinalLsn = finalLsn;
     this.#lastSeq = seq;
+    this.#lastPrefix = this.#prefixOf();
   }
 
   /** A record that goes with the one that is added next. It has no room of its own: no part may end between the two. */
@@ -147,7 +158,10 @@ export class Batcher {
     const records = this.#records;
     this.#records = new RecordList();
     this.#bytes = 0;
-    this.#complete = { ...this.#complete, open: { finalLsn: this.#lastFinalLsn, seq: this.#lastSeq } };
+    this.#complete = {
+      ...this.#complete,
+      open: { finalLsn: this.#lastFinalLsn, seq: this.#lastSeq, prefix: this.#lastPrefix },
+    };
     this.#start(records, this.#complete);
   }
 

@@ -161,7 +161,8 @@ export class ChangeReader {
         this.#shapes.see(message.relation, this.#head);
         return;
       case PGOUTPUT.truncate:
-        if (this.#rows.isNew(message, segment, this.#head)) this.#rows.truncate(message, this.#head);
+        if (this.#rows.isNew(message, segment, end - at, this.#head))
+          this.#rows.truncate(message, this.#head);
         return;
       case PGOUTPUT.message:
         this.#logicalMessage(segment);
@@ -172,7 +173,9 @@ export class ChangeReader {
   /** True for a change that is neither held until its transaction ends nor in Kafka already. */
   #isToTell(segment: Buffer, at: number, end: number): boolean {
     const message = this.#message;
-    return !this.#rows.stage(message, segment, at, end) && this.#rows.isNew(message, segment, this.#head);
+    return (
+      !this.#rows.stage(message, segment, at, end) && this.#rows.isNew(message, segment, end - at, this.#head)
+    );
   }
 
   /** The rows of a chunk belong to the transaction that marks their place. */
@@ -197,7 +200,7 @@ export class ChangeReader {
   #event(outbox: OutboxRouter, event: OutboxEvent): void {
     const { cursor, batcher } = this.#options;
     if (outbox.lacksTopic(event)) this.#topicless = event;
-    else if (cursor.next())
+    else if (cursor.next(PGOUTPUT.message))
       batcher.add(outbox.record(event, this.#head, cursor.seq), cursor.finalLsn, cursor.seq);
   }
 
@@ -213,7 +216,7 @@ export class ChangeReader {
     }
     const content = Buffer.from(segment.subarray(contentStart, contentEnd));
     if (outbox?.takes(prefix) === true) return this.#event(outbox, outbox.message(content));
-    if (!cursor.next()) return;
+    if (!cursor.next(PGOUTPUT.message ^ (content.length << 8))) return;
     if (prefix === CHUNK_MESSAGE) this.#options.windows.mark(String(content));
     else if (prefix === BACKFILL_MESSAGE) this.#askAgain(String(content));
     else if (messages !== null && toTopic)

@@ -43,7 +43,9 @@ const positionJson = z.object({
   publicationOid: z.number(),
   endLsn: bigintText,
   commitTs: bigintText,
-  open: z.object({ finalLsn: bigintText, seq: z.number().int().positive() }).nullable(),
+  open: z
+    .object({ finalLsn: bigintText, seq: z.number().int().positive(), prefix: z.number().int().optional() })
+    .nullable(),
   snapshot: z.enum(['creating', 'pending', 'done']),
   copies: copyState.optional(),
   refusals: refusalState.optional(),
@@ -57,7 +59,7 @@ export function encodePosition(position: SourcePosition): Buffer {
       ...position,
       endLsn: String(position.endLsn),
       commitTs: String(position.commitTs),
-      open: open === null ? null : { finalLsn: String(open.finalLsn), seq: open.seq },
+      open: open === null ? null : { finalLsn: String(open.finalLsn), seq: open.seq, prefix: open.prefix },
     }),
   );
 }

@@ -12,7 +12,7 @@ import type { KeylessRows } from './keyless-rows.ts';
 import { NetRecords } from './net-records.ts';
 import type { OutboxRouter } from './outbox-router.ts';
 import { pausedEnd } from './paused-row.ts';
-import type { PgoutputReader } from './pgoutput.ts';
+import { PGOUTPUT, type PgoutputReader } from './pgoutput.ts';
 import type { RowEncoder } from './row-encoder.ts';
 import type { SchemaBook } from './schema-book.ts';
 import type { ToastFill } from './toast-fill.ts';
@@ -70,7 +70,7 @@ export class RowChanges {
     while (!batcher.full) {
       const net = deferred.shift();
       if (net === null) return true;
-      const isNew = cursor.next();
+      const isNew = cursor.next(net.op.charCodeAt(0));
       transactions.count(net.encoder, head, isNew);
       if (!isNew) continue;
       const record = this.#net.record(net, head, cursor.seq);
@@ -90,9 +90,11 @@ export class RowChanges {
   }
 
   /** False for a change that is in Kafka already; the events of its transaction are counted all the same. */
-  isNew(message: PgoutputReader, segment: Buffer, head: TransactionHead): boolean {
+  isNew(message: PgoutputReader, segment: Buffer, bytes: number, head: TransactionHead): boolean {
     const { cursor, transactions } = this.#options;
-    if (cursor.next()) return true;
+    // A TRUNCATE may name several tables, and the message before it is not part of it.
+    const relation = message.type === PGOUTPUT.truncate ? 0 : message.relationOid;
+    if (cursor.next(message.type ^ (relation << 8) ^ bytes)) return true;
     transactions.recount(message, segment, head, this.#encoderOf);
     return false;
   }

@@ -206,6 +206,7 @@ async function stream(session: Session, start: Progress): Promise<void> {
   const { wire } = replication;
   endWithStream(session);
   const acker = new Acker(start.endLsn);
+  const cursor = new TransactionCursor(start);
   const batcher = new Batcher(
     start,
     options.batchBytesMax,
@@ -217,13 +218,14 @@ async function stream(session: Session, start: Progress): Promise<void> {
       context.metrics.copies.publishedLsn = reached.endLsn;
     },
     (error) => wire.abort(asError(error)),
+    () => cursor.prefix,
   );
   session.toast.serve(batcher);
   const windows = new ChunkWindows();
   const keyless = new KeylessRows(session.copies);
   const copying = new AbortController();
   const copier = copierOf(session, windows, keyless, batcher, copying.signal);
-  const reader = readerOf(session, new TransactionCursor(start), acker, batcher, windows, keyless, copier);
+  const reader = readerOf(session, cursor, acker, batcher, windows, keyless, copier);
   // Before the first change: whether it is published depends on what is still to be copied.
   await copier.look();
   if (options.slotFailover && server.slot?.failover === false) await keepOnStandbys(wire, options.slotName);

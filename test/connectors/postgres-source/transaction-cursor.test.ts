@@ -10,7 +10,7 @@ function read(
 ): { fresh: number[]; moves: boolean } {
   cursor.begin(finalLsn);
   const fresh: number[] = [];
-  for (let i = 0; i < changes; i++) if (cursor.next()) fresh.push(cursor.seq);
+  for (let i = 0; i < changes; i++) if (cursor.next(i)) fresh.push(cursor.seq);
   return { fresh, moves: cursor.commit() };
 }
 
@@ -39,8 +39,35 @@ test('the published part belongs to its own transaction only', () => {
 
 test('a change outside of a transaction, and a transaction within another, are refused', () => {
   const cursor = new TransactionCursor({ endLsn: 0n, open: null });
-  expect(() => cursor.next()).toThrow(AssertionFailure);
+  expect(() => cursor.next(0)).toThrow(AssertionFailure);
   expect(() => cursor.commit()).toThrow(AssertionFailure);
   cursor.begin(1n);
   expect(() => cursor.begin(2n)).toThrow(AssertionFailure);
+});
+
+/** The prefix of `changes`, read in a transaction. */
+function prefixOf(changes: readonly number[]): number {
+  const cursor = new TransactionCursor({ endLsn: 0n, open: null });
+  cursor.begin(150n);
+  for (const change of changes) cursor.next(change);
+  return cursor.prefix;
+}
+
+test('a published part is skipped only if it is what is read again', () => {
+  const open = { finalLsn: 150n, seq: 3, prefix: prefixOf([7, 8, 9]) };
+  const again = (changes: readonly number[]): boolean[] => {
+    const cursor = new TransactionCursor({ endLsn: 100n, open });
+    cursor.begin(150n);
+    const fresh = changes.map((change) => cursor.next(change));
+    cursor.commit();
+    return fresh;
+  };
+  expect(again([7, 8, 9, 10])).toEqual([false, false, false, true]);
+  const refused = expect.objectContaining({ code: 'source.prefix_changed' });
+  for (const others of [
+    [7, 8, 10, 9],
+    [8, 7, 9, 10],
+    [7, 8],
+  ])
+    expect(() => again(others)).toThrow(refused);
 });
