@@ -6,7 +6,7 @@ import { sessionUrl } from './session-settings.ts';
 import { WireFramer } from './wire-framer.ts';
 
 /** Above this the socket is paused: the server then waits, and its WAL with it. At half of it, it goes on. */
-const QUEUE_BYTES_MAX = 32 * 1024 * 1024;
+const QUEUE_BYTES_MAX = 8 * 1024 * 1024;
 const CONNECT_TIMEOUT_MS = 10_000;
 /** The kernel asks a silent peer after this long, and a half-open connection ends. */
 const KEEP_ALIVE_MS = 10_000;
