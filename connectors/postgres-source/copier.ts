@@ -99,7 +99,8 @@ export class Copier {
       log.info(facts, 'backfill begins');
       // The first copy of all stays what it is.
       const filter = earlier === undefined ? where : null;
-      copies.begin({ ...newCopy(oid, earlier?.initial === true, filter), since: earlier?.since });
+      const { since, moved } = earlier ?? {};
+      copies.begin({ ...newCopy(oid, earlier?.initial === true, filter), since, moved });
     } else if (earlier === undefined) {
       log.warn(facts, `nothing to ${action}: the table is not being copied`);
       return;

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { isReached, place } from './refusal-state.ts';
+import type { StreamPosition } from './transaction-cursor.ts';
 
 /** A table that is being copied, and the place that is in Kafka. */
 const tableCopy = z.object({
@@ -17,6 +19,8 @@ const tableCopy = z.object({
   since: z.string().regex(/^\d+$/).optional(),
   /** Nothing is read until somebody asks to go on. */
   paused: z.boolean().default(false),
+  /** The change from which on the table has a new topic, which this copy fills; absent where it has the one it had. */
+  moved: z.object(place).readonly().optional(),
 });
 
 /** How far the copies of the tables are: a part of the position. */
@@ -34,6 +38,14 @@ export const NO_COPIES: CopyState = { copied: [], open: [] };
 /** A copy from the first row on. */
 export function newCopy(oid: number, initial: boolean, where: string | null = null): TableCopy {
   return { oid, initial, where, cursor: null, last: null, chunks: 0, rows: 0, paused: false };
+}
+
+/** Copies to new topics that lie ahead of the position are ordinary ones: the stream comes there again, and decides again. */
+export function reachedCopies(state: CopyState, position: StreamPosition): CopyState {
+  const open = state.open.map((copy) =>
+    copy.moved === undefined || isReached(copy.moved, position) ? copy : { ...copy, moved: undefined },
+  );
+  return { ...state, open };
 }
 
 /** The same copy from its first row on. */

@@ -1,6 +1,6 @@
 import type { ProducerRecord } from '../kafka/port.ts';
 import type { ChunkWindow } from './chunk-window.ts';
-import type { CopyBook, CopyState } from './copy-state.ts';
+import type { CopyBook, CopyState, TableCopy } from './copy-state.ts';
 import { type Visibility, sees } from './visibility.ts';
 
 /** Of changes that wait until it is known whether a copy has them: they come within one round trip to the server. */
@@ -28,11 +28,11 @@ interface Cut {
 export class KeylessRows {
   readonly #copies: CopyBook;
   readonly #cuts = new Map<number, Cut>();
-  /** Tables whose cut has been streamed. */
-  readonly #flowing = new Set<number>();
+  /** Tables whose cut has been streamed, each to the topic that it had then. */
+  readonly #flowing = new Map<number, string>();
   #state: CopyState | null = null;
-  /** Tables whose first copy is not finished. */
-  #pending = new Set<number>();
+  /** Tables whose first copy to their topic is not finished: the topic. */
+  #pending = new Map<number, string>();
 
   constructor(copies: CopyBook) {
     this.#copies = copies;
@@ -46,7 +46,8 @@ export class KeylessRows {
 
   /** True for a change that is not to be published now: a copy has it, or it is held. */
   withholds(oid: number, xid: number, record: ProducerRecord): boolean {
-    if (!this.#isPending(oid) || this.#flowing.has(oid)) return false;
+    this.#look();
+    if (!this.#pending.has(oid) || this.#flowing.has(oid)) return false;
     const cut = this.#cuts.get(oid);
     if (cut === undefined || (cut.snapshot !== null && sees(cut.snapshot, xid))) return true;
     const { topic, partition, timestamp, headers = [] } = record;
@@ -80,7 +81,9 @@ export class KeylessRows {
     const cut = this.#cuts.get(window.oid);
     if (cut?.window !== window) return [];
     this.#cuts.delete(window.oid);
-    this.#flowing.add(window.oid);
+    this.#look();
+    const topic = this.#pending.get(window.oid);
+    if (topic !== undefined) this.#flowing.set(window.oid, topic);
     return cut.held.map(({ record }) => record);
   }
 
@@ -89,14 +92,19 @@ export class KeylessRows {
     if (this.#cuts.get(window.oid)?.window === window) this.#cuts.delete(window.oid);
   }
 
-  #isPending(oid: number): boolean {
+  #look(): void {
     const { state } = this.#copies;
-    if (state !== this.#state) {
-      this.#state = state;
-      this.#pending = new Set(state.open.map((copy) => copy.oid));
-      for (const flowing of this.#flowing) if (!this.#pending.has(flowing)) this.#flowing.delete(flowing);
-      for (const copied of state.copied) this.#pending.delete(copied);
-    }
-    return this.#pending.has(oid);
+    if (state === this.#state) return;
+    this.#state = state;
+    this.#pending = new Map();
+    for (const copy of state.open)
+      if (copy.moved !== undefined || !state.copied.includes(copy.oid))
+        this.#pending.set(copy.oid, topicOf(copy));
+    for (const [oid, topic] of this.#flowing) if (this.#pending.get(oid) !== topic) this.#flowing.delete(oid);
   }
+}
+
+/** Tells one topic of a table from its next: by where it began. */
+function topicOf({ moved }: TableCopy): string {
+  return moved === undefined ? '' : `${moved.lsn}/${moved.seq}`;
 }

@@ -3,7 +3,7 @@ import type { Lsn } from './lsn.ts';
 import type { StreamPosition } from './transaction-cursor.ts';
 
 /** A table's first change in a shape: commit LSN as decimal text, and the change's place in its transaction. */
-const place = { lsn: z.string().regex(/^\d+$/), seq: z.number().int().nonnegative() };
+export const place = { lsn: z.string().regex(/^\d+$/), seq: z.number().int().nonnegative() };
 
 const pausedTable = z.object({
   /** `schema.table`. */
@@ -79,12 +79,18 @@ export class RefusalBook {
   }
 }
 
+/** True when what happened at the place is in Kafka. */
+export function isReached(
+  { lsn, seq }: { readonly lsn: string; readonly seq: number },
+  { endLsn, open }: StreamPosition,
+): boolean {
+  const at = BigInt(lsn);
+  return at < endLsn || (open !== null && open.finalLsn === at && seq <= open.seq);
+}
+
 /** Without what lies ahead of the position: the stream comes there again, and decides again. */
 export function reachedRefusals(state: RefusalState, position: StreamPosition): RefusalState {
-  const reached = ({ lsn, seq }: { readonly lsn: string; readonly seq: number }): boolean => {
-    const at = BigInt(lsn);
-    if (at < position.endLsn) return true;
-    return position.open !== null && position.open.finalLsn === at && seq <= position.open.seq;
-  };
+  const reached = (entry: { readonly lsn: string; readonly seq: number }): boolean =>
+    isReached(entry, position);
   return { paused: state.paused.filter(reached), versions: state.versions.filter(reached) };
 }

@@ -1,10 +1,10 @@
 import type { Kafka, ProducerRecord } from '../kafka/port.ts';
 import type { Catalog, PublishedTable } from './catalog.ts';
-import { CopyBook, type CopyState, NO_COPIES, newCopy } from './copy-state.ts';
+import { CopyBook, type CopyState, NO_COPIES, newCopy, reachedCopies } from './copy-state.ts';
 import { EndOffsets } from './end-offsets.ts';
 import { type EventStream, openEventStream } from './event-stream.ts';
 import type { SourcePosition } from './position.ts';
-import { NO_REFUSALS, RefusalBook, reachedRefusals } from './refusal-state.ts';
+import { NO_REFUSALS, RefusalBook, type ShapePlace, reachedRefusals } from './refusal-state.ts';
 import type { Relation } from './relation.ts';
 import { RewriteWatch } from './rewrite-watch.ts';
 import { SchemaBook } from './schema-book.ts';
@@ -48,9 +48,11 @@ export async function openTables(
     stored?.refusals === undefined ? NO_REFUSALS : reachedRefusals(stored.refusals, stored),
   );
   const notes: ProducerRecord[] = [];
-  const wantsCopy = (oid: number): void => {
+  const wantsCopy = (oid: number, at?: ShapePlace): void => {
     rewrites.settled(oid);
-    copies.begin(newCopy(oid, copies.copy(oid)?.initial === true));
+    const earlier = copies.copy(oid);
+    const moved = at === undefined ? earlier?.moved : { lsn: String(at.lsn), seq: at.seq };
+    copies.begin({ ...newCopy(oid, earlier?.initial === true), moved });
   };
   const rewriteOptions = {
     ...options,
@@ -83,7 +85,7 @@ function firstCopies(
   tables: readonly PublishedTable[],
 ): CopyState {
   const oids = tables.map(({ oid }) => oid);
-  if (!fresh && stored?.copies !== undefined) return stored.copies;
+  if (!fresh && stored?.copies !== undefined) return reachedCopies(stored.copies, stored);
   if (!fresh && stored?.snapshot === 'done') return { ...NO_COPIES, copied: oids };
   return { ...NO_COPIES, open: oids.map((oid) => newCopy(oid, true)) };
 }

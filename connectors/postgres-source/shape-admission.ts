@@ -25,8 +25,8 @@ export interface AdmittedShape {
 export interface ShapeAdmissionOptions {
   readonly onIncompatibleSchema: IncompatibleRules;
   readonly refusals: RefusalBook;
-  /** The whole table has to be copied: to a new topic, or since rows were left out. */
-  readonly wantsCopy: (oid: number) => void;
+  /** The whole table has to be copied: to the topic that it has from `moved` on, or since rows were left out. */
+  readonly wantsCopy: (oid: number, moved?: ShapePlace) => void;
   readonly metrics: SourceMetrics;
   readonly log: Log;
 }
@@ -100,7 +100,7 @@ export class ShapeAdmission {
       this.#options.refusals.moveTo(name, next, at);
       this.#options.refusals.resume(name);
       this.#tell(relation, 'new-topic', at, refusal, { topic: encoder.target.topic });
-      this.#options.wantsCopy(relation.oid);
+      this.#options.wantsCopy(relation.oid, at);
       return { encoder, paused: null };
     }
     throw refusal;

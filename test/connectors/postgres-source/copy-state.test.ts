@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest';
-import { CopyBook, NO_COPIES, newCopy } from '../../../connectors/postgres-source/copy-state.ts';
+import {
+  CopyBook,
+  NO_COPIES,
+  newCopy,
+  reachedCopies,
+} from '../../../connectors/postgres-source/copy-state.ts';
 
 test('the first copy is done when every table of it is; an added table does not hold it back', () => {
   const book = new CopyBook({ ...NO_COPIES, open: [newCopy(1, true), newCopy(2, false)] });
@@ -32,4 +37,15 @@ test('a backfill of a copied table copies it from its first row', () => {
   book.begin(newCopy(1, false, 'id > 5'));
   book.finish(1);
   expect(book.state).toEqual({ copied: [1], open: [] });
+});
+
+test('S43 a copy to a new topic that lies ahead of the position is an ordinary one until the stream comes there', () => {
+  const moved = { lsn: '100', seq: 7 };
+  const state = { copied: [1], open: [{ ...newCopy(1, false), moved }] };
+  const after = (endLsn: bigint, open: { finalLsn: bigint; seq: number } | null) =>
+    reachedCopies(state, { endLsn, open }).open[0]?.moved;
+  expect(after(100n, null)).toBeUndefined();
+  expect(after(90n, { finalLsn: 100n, seq: 6 })).toBeUndefined();
+  expect(after(90n, { finalLsn: 100n, seq: 7 })).toEqual(moved);
+  expect(after(101n, null)).toEqual(moved);
 });

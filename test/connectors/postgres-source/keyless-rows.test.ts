@@ -67,6 +67,27 @@ test('a copy that is begun again withholds again, a backfill of a copied table n
   expect(rows.withholds(OID, 130, record('x'))).toBe(false);
 });
 
+test('S16 S98 a copied table that moves to a new topic is withheld until that topic has its cut, and at the next move again', () => {
+  const book = new CopyBook({ copied: [OID], open: [] });
+  const rows = new KeylessRows(book);
+  const moveTo = (lsn: string): ChunkWindow => {
+    book.begin({ ...newCopy(OID, false), moved: { lsn, seq: 1 } });
+    return new ChunkWindow(lsn, OID, []);
+  };
+  for (const lsn of ['10', '20']) {
+    const window = moveTo(lsn);
+    expect(rows.withholds(OID, 90, record('x'))).toBe(true);
+    rows.open(window);
+    rows.read(window, parseVisibility('100:100:'));
+    rows.release(window);
+    expect(rows.withholds(OID, 110, record('x'))).toBe(false);
+    book.advance({ ...newCopy(OID, false), ...book.copy(OID), rows: 5 });
+    expect(rows.withholds(OID, 111, record('x'))).toBe(false);
+  }
+  book.finish(OID);
+  expect(rows.withholds(OID, 120, record('x'))).toBe(false);
+});
+
 test('S91 S100 a table that has left the publication goes out to its last row, and is withheld when it comes back', () => {
   const { book, rows, window } = added();
   expect(rows.unsettled(OID)).toBe(false);
