@@ -57,7 +57,7 @@ test('S90 S92 a table that is renamed goes on under its new name, and one made a
     TOLD,
   );
   const { sql, name } = tables.database;
-  await sql("INSERT INTO t VALUES (1, 'a')");
+  await sql("INSERT INTO t VALUES (1, 'a'); INSERT INTO o VALUES (1, 'old')");
   await sql('ALTER TABLE t RENAME TO renamed');
   await sql("INSERT INTO renamed VALUES (2, 'b'); UPDATE renamed SET v = 'c' WHERE id = 1");
   await sql('DROP TABLE o; CREATE TABLE o (id int PRIMARY KEY, v text, w bigint)');

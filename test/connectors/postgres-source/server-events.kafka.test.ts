@@ -67,7 +67,8 @@ test('S66 a slot that waits for a writer names it, shows nothing of its values, 
   await using view = await KafkaView.open();
   await database.sql("BEGIN; INSERT INTO t VALUES (1, 'secret')");
   const [[pid, xid] = []] = await database.sql('SELECT pg_backend_pid(), pg_current_xact_id()');
-  await using source = database.source();
+  // A chunk may repeat, as it is, a row that was streamed a moment ago.
+  await using source = database.source({ 'snapshot-mode': 'exported' });
   const line = await source.logged('waits for');
   expect(line).toContain(`PID ${pid} (xid ${xid}`);
   expect(source.log()).not.toContain('secret');
