@@ -19,6 +19,8 @@ export interface Event {
   readonly record: ConsumerRecord;
 }
 
+type TopicEnd = 'high-watermark' | 'last-stable';
+
 /** What a read-committed reader of Kafka sees. */
 export class KafkaView implements AsyncDisposable {
   readonly kafka: Kafka;
@@ -37,8 +39,8 @@ export class KafkaView implements AsyncDisposable {
   }
 
   /** All events of a topic so far, in the order of their identities. */
-  async events(topic: string): Promise<Event[]> {
-    const records = await this.records(topic);
+  async events(topic: string, until?: TopicEnd): Promise<Event[]> {
+    const records = await this.records(topic, until);
     const events: Event[] = [];
     for (const record of records) events.push(await this.#event(record));
     return events.toSorted((a, b) => (a.identity < b.identity ? -1 : 1));
@@ -69,10 +71,20 @@ export class KafkaView implements AsyncDisposable {
     return (await this.#registry.schemaById(schemaIdOf(record.value ?? Buffer.alloc(0)))) as AvroRecord;
   }
 
-  async records(topic: string): Promise<ConsumerRecord[]> {
+  /**
+   * All that was committed when this is called. Kafka transactions that are open then are waited for: a broker
+   * acknowledges a commit before all of its partitions say so. With `last-stable` they are left out: that of a writer
+   * that was killed stays open until another one comes, or for half a minute.
+   */
+  async records(topic: string, until: TopicEnd = 'high-watermark'): Promise<ConsumerRecord[]> {
     const count = await this.kafka.partitionCount(topic);
     const partitions = Array.from({ length: count }, (_, partition) => ({ topic, partition }));
-    const ends = await this.kafka.listOffsets(partitions, 'last-stable');
+    const ends = await this.kafka.listOffsets(partitions, until);
+    const isOpen = async (): Promise<boolean> => {
+      const stable = await this.kafka.listOffsets(partitions, 'last-stable');
+      return stable.some((offset, partition) => offset < (ends[partition] ?? 0));
+    };
+    while (await isOpen());
     await using fetcher = this.kafka.openFetcher();
     const open = partitions.filter(({ partition }) => (ends[partition] ?? 0) > 0);
     fetcher.assign(open.map((partition) => ({ ...partition, offset: 0 })));

@@ -35,12 +35,16 @@ const registry = (): SchemaRegistry =>
   );
 
 /** All records of a topic so far, in the order of their offsets, partition by partition. */
-export async function debeziumEvents(view: KafkaView, topic: string): Promise<DebeziumEvent[]> {
+export async function debeziumEvents(
+  view: KafkaView,
+  topic: string,
+  until?: Parameters<KafkaView['records']>[1],
+): Promise<DebeziumEvent[]> {
   const reader = registry();
   const decode = async (bytes: Buffer | null): Promise<DebeziumEvent['value']> =>
     bytes === null ? null : ((await reader.decode(bytes)) as DebeziumEvent['value']);
   const events: DebeziumEvent[] = [];
-  for (const { key, value, headers, partition } of await view.records(topic))
+  for (const { key, value, headers, partition } of await view.records(topic, until))
     events.push({
       key: await decode(key),
       value: await decode(value),
@@ -48,19 +52,6 @@ export async function debeziumEvents(view: KafkaView, topic: string): Promise<De
       partition,
     });
   return events;
-}
-
-/**
- * All records of a topic when no Kafka transaction is open in it: a broker has acknowledged a commit before all of its
- * partitions say so.
- */
-export async function settledEvents(view: KafkaView, topic: string): Promise<DebeziumEvent[]> {
-  const count = await view.kafka.partitionCount(topic);
-  const partitions = Array.from({ length: count }, (_, partition) => ({ topic, partition }));
-  const offsets = async (of: 'last-stable' | 'high-watermark') =>
-    String(await view.kafka.listOffsets(partitions, of));
-  while ((await offsets('last-stable')) !== (await offsets('high-watermark')));
-  return debeziumEvents(view, topic);
 }
 
 /** `op key before after` of each event; a tombstone is `- key`. */

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { STREAMING, acknowledged, streamTables } from './streamed-tables.ts';
-import { debeziumEvents, settledEvents, toldChanges } from './debezium-view.ts';
+import { debeziumEvents, toldChanges } from './debezium-view.ts';
 import { createSourceDatabase } from './source-database.ts';
 import { startSource, stateDirOf } from './source-process.ts';
 import { KafkaView } from './cdc-topic.ts';
@@ -14,7 +14,7 @@ async function debeziumTables(ddl: string, tables: readonly string[], flags: Rec
   const streamed = await streamTables(ddl, tables, { ...DEBEZIUM, ...flags });
   const events = async (table: string) => {
     await acknowledged(streamed.database);
-    return settledEvents(streamed.view, streamed.topicOf(table));
+    return debeziumEvents(streamed.view, streamed.topicOf(table));
   };
   const [sql, dispose] = [streamed.database.sql, streamed[Symbol.asyncDispose].bind(streamed)];
   return { ...streamed, events, sql, [Symbol.asyncDispose]: dispose };
@@ -156,7 +156,11 @@ test('S65 a snapshot, a backfill in chunks and a table without a key are told in
   await using view = await KafkaView.open();
   await database.sql(`${T} CREATE TABLE log (v text); CREATE TABLE late (id int PRIMARY KEY, v text);
     INSERT INTO t VALUES (1, 'a'), (2, 'b'); INSERT INTO log VALUES ('x'); INSERT INTO late VALUES (1, 'z')`);
-  await using source = startSource(database, { ...DEBEZIUM, tables: 'public.t,public.log' });
+  await using source = startSource(database, {
+    ...DEBEZIUM,
+    tables: 'public.t,public.log',
+    'snapshot-mode': 'exported',
+  });
   await source.logged(STREAMING);
   await database.sql('ALTER PUBLICATION millrace ADD TABLE late');
   const topic = (table: string): string => `${database.name}.public.${table}`;
@@ -219,7 +223,7 @@ test('S116 a logical message is an event of op m', async () => {
   await using tables = await debeziumTables(T, ['t'], { 'message-prefix-include': 'audit' });
   await tables.sql("SELECT pg_logical_emit_message(true, 'audit', '\\x00ff'::bytea)");
   await acknowledged(tables.database);
-  const [event] = await settledEvents(tables.view, `${tables.database.name}.message`);
+  const [event] = await debeziumEvents(tables.view, `${tables.database.name}.message`);
   expect(event?.key).toEqual({ prefix: 'audit' });
   expect(event?.value).toMatchObject({
     op: 'm',
