@@ -14,7 +14,13 @@ import type { SchemaBook } from './schema-book.ts';
 import type { SchemaChangeTopic } from './schema-change-topic.ts';
 import { type PageRange, RangeQueue, pageRanges } from './snapshot-ranges.ts';
 import { SnapshotReader, type SnapshotRows } from './snapshot-reader.ts';
-import { beginSnapshot, exportSnapshot, joinSnapshot, lockTable } from './snapshot-session.ts';
+import {
+  type StoredTable,
+  beginSnapshot,
+  exportSnapshot,
+  joinSnapshot,
+  lockTable,
+} from './snapshot-session.ts';
 import { identifier } from './sql-text.ts';
 import { isTablesOwn } from './table-fault.ts';
 import type { ToastFill } from './toast-fill.ts';
@@ -28,6 +34,7 @@ export interface SnapshotOptions {
   readonly book: SchemaBook;
   readonly batcher: Batcher;
   readonly schemaChanges: SchemaChangeTopic | null;
+  readonly publicationName: string;
   readonly tables: readonly PublishedTable[];
   readonly toast: ToastFill;
   readonly tablesAtOnce: number;
@@ -68,7 +75,7 @@ interface TableRead {
  * time of the second read, and a row that was deleted meanwhile gets its tombstone from there.
  */
 export async function readSnapshot(options: SnapshotOptions): Promise<boolean> {
-  const { tables, signal, tablesAtOnce, rangesAtOnce } = options;
+  const { signal, tablesAtOnce, rangesAtOnce } = options;
   await using stack = new AsyncDisposableStack();
   const lead = stack.use(await options.openSession());
   await beginSnapshot(lead, options.snapshotName);
@@ -76,8 +83,8 @@ export async function readSnapshot(options: SnapshotOptions): Promise<boolean> {
   const queue = new RangeQueue<TableRead>();
   const locked: PublishedTable[] = [];
   let ranges = 0;
-  for (const table of tables) {
-    const planned = await planRead(lead, options, table, rows);
+  for (const { table, stored } of await lockAll(lead, options)) {
+    const planned = await planRead(lead, options, table, stored, rows);
     if (planned === null) continue;
     locked.push(table);
     ranges += planned.ranges.length;
@@ -109,22 +116,47 @@ async function sharedRows(lead: WireConnection, options: SnapshotOptions): Promi
   return { batcher, toast, head, lsn, onRow, seq: 0 };
 }
 
-/** Locks a table and finds out how it is to be read; null when it is left. */
+interface LockedTable {
+  readonly table: PublishedTable;
+  readonly stored: StoredTable;
+}
+
+/**
+ * Locks the tables, and asks for the publication only then: it lists the columns too, and one that was added while the
+ * slot waited for its snapshot has values in it. Leaves tables that cannot be read.
+ */
+async function lockAll(lead: WireConnection, options: SnapshotOptions): Promise<LockedTable[]> {
+  const { tables, catalog, publicationName } = options;
+  const locked: LockedTable[] = [];
+  for (const table of tables) {
+    const leave = (reason: string): void =>
+      options.log.warn(
+        { table: `${table.schema}.${table.table}`, reason },
+        'the table is left out of the first read, and is copied beside the stream',
+      );
+    const stored = await lockTable(lead, table, (error) => leave(describe(error)));
+    if (stored?.rewritten === true) leave('it was rewritten or truncated after the snapshot was taken');
+    else if (stored !== null) locked.push({ table, stored });
+  }
+  const published = new Map(
+    (await catalog.publishedTables(publicationName)).map((table) => [table.oid, table]),
+  );
+  return locked.flatMap(({ table: { oid }, stored }) => {
+    const table = published.get(oid);
+    return table === undefined ? [] : [{ table, stored }];
+  });
+}
+
+/** Finds out how a locked table is to be read; null when it is left. */
 async function planRead(
   lead: WireConnection,
   options: SnapshotOptions,
   table: PublishedTable,
+  stored: StoredTable,
   { head, seq }: SnapshotRows,
 ): Promise<{ readonly read: TableRead; readonly ranges: PageRange<TableRead>[] } | null> {
   const { catalog, book, clock, rangesAtOnce } = options;
   const log = options.log.child({ table: `${table.schema}.${table.table}` });
-  const left = 'the table is left out of the first read, and is copied beside the stream';
-  const stored = await lockTable(lead, table, (error) => log.warn({ reason: describe(error) }, left));
-  if (stored === null) return null;
-  if (stored.rewritten) {
-    log.warn({ reason: 'it was rewritten or truncated after the snapshot was taken' }, left);
-    return null;
-  }
   const relation = await catalog.relation(table);
   // Before every place in the stream: what is decided here holds whatever the position.
   const at = { lsn: 0n, seq: 0, replayed: false };

@@ -91,3 +91,25 @@ test('S69 S72 a kill while a table without a key is first read: it is copied bes
   for (const once of ['stop here', 'behind the snapshot', 'last'])
     expect(lines.filter((line) => line === once)).toHaveLength(1);
 });
+
+test('S66 S76 columns that come, go and get other names while the slot waits are read as they are then', async () => {
+  await using database = await createSourceDatabase();
+  await using view = await KafkaView.open();
+  await database.sql(`CREATE TABLE other (id int PRIMARY KEY); CREATE TABLE log (n int, old text, gone text);
+    INSERT INTO log VALUES (1, 'one', 'g')`);
+  const writer = new Client({ connectionString: database.url });
+  await writer.connect();
+  await writer.query('BEGIN; INSERT INTO other VALUES (1)');
+  await using source = startSource(database, { tables: 'public.other,public.log' });
+  await source.logged('waits for');
+  await database.sql(`ALTER TABLE log ADD COLUMN extra bigint; ALTER TABLE log RENAME old TO renamed;
+    ALTER TABLE log DROP gone; INSERT INTO log VALUES (2, 'two', 7)`);
+  await writer.query('COMMIT');
+  await writer.end();
+  await source.logged(STREAMING);
+  await acknowledged(database);
+  const events = await view.eventsOnce(`${database.name}.public.log`, 2);
+  expect(
+    events.map(({ op, value }) => [op, value?.['n'], value?.['renamed'], value?.['extra'] ?? null].join(' ')),
+  ).toEqual(['r 1 one ', 'r 2 two 7']);
+});
