@@ -95,7 +95,7 @@ export const FIRST_KINDS: readonly TableKind[] = [
     rows: 120,
     canUpsert: true,
     canSwap: false,
-    canMove: false,
+    canMove: true,
   },
   {
     kind: 'full',

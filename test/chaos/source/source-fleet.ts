@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
@@ -12,6 +12,8 @@ const PROGRAM = fileURLToPath(new URL('../../../connectors/postgres-source/main.
 /** A source that has not drained by then hangs. */
 const DRAIN_MAX_MS = 60_000;
 const RESTART_MS = 300;
+/** Every so many-th process finds nothing of what its predecessors have kept on disk. */
+const STATELESS_EVERY = 3;
 
 export interface FleetOptions {
   readonly folder: string;
@@ -50,14 +52,19 @@ export function sourceFleet(options: FleetOptions): SourceFleet {
   const running: Instance[] = [];
   const problems = new Map<string, number>();
   const files: string[] = [];
+  const stateFolder = join(folder, 'state');
   let isWanted = false;
   const start = (): void => {
     isWanted = true;
     const number = files.length + 1;
+    if (running.length === 0 && number % STATELESS_EVERY === 0)
+      rmSync(stateFolder, { recursive: true, force: true });
     const logFile = join(folder, `source-${number}.log`);
     files.push(logFile);
     const log = openSync(logFile, 'a');
-    const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
+    const args = Object.entries({ ...flags, 'state-dir': stateFolder }).map(
+      ([name, value]) => `--${name}=${value}`,
+    );
     // In a process group of its own, so that Ctrl-C asks only us.
     const child = spawn(process.execPath, [PROGRAM, ...args], {
       stdio: ['ignore', log, log],

@@ -31,7 +31,6 @@ const TOPIC_PREFIX = 'chaos';
 const PARTITIONS = 4;
 /** Small, so that large transactions are split and copies have many chunks. */
 const FLAGS = {
-  'snapshot-mode': 'chunked',
   'chunk-rows-max': '500',
   'batch-bytes-max': String(256 * 1024),
   'topic-prefix': TOPIC_PREFIX,

@@ -42,28 +42,33 @@ export async function judgeSource(judged: JudgedSource): Promise<SourceVerdict> 
   let rows = 0;
   let records = 0;
   for (const table of tables) {
-    const content = await tableContent(session, table);
+    const isMissTold = hasMissed(judged.logs, table.name);
+    const content = await tableContent(session, table, isMissTold);
     const topic = tableTopicName(judged.topicPrefix, { schema: 'public', table: table.name });
     const columnOf = presentNames(table);
     const numberColumn = table.key.length === 0 ? NUMBER_COLUMN : null;
     const versionColumn = table.key.length === 0 ? null : VERSION_COLUMN;
     const fold = new TopicFold({ ...shared, topic, columnOf, numberColumn, versionColumn });
     for await (const record of kcatBytes(judged.brokers, topic)) await fold.add(record);
-    let repeated = '';
+    let told = isMissTold ? '; the source has told of values that it does not know' : '';
     if (table.key.length > 0) compareTable(content, fold, findings);
     else {
       const copies = firstCopies(judged.logs, table.name);
       const count = compareKeyless(content, fold, copies, findings);
-      repeated = `; its first copy was begun ${copies} times, ${count} rows are there more than once for that`;
+      told += `; its first copy was begun ${copies} times, ${count} rows are there more than once for that`;
     }
-    say(`${table.name}: ${content.rows.size} rows, ${fold.records} records${repeated}`);
+    say(`${table.name}: ${content.rows.size} rows, ${fold.records} records${told}`);
     rows += content.rows.size;
     records += fold.records;
   }
   return { rows, records, findings };
 }
 
-async function tableContent(session: DatabaseSession, table: ChaosTable): Promise<TableContent> {
+async function tableContent(
+  session: DatabaseSession,
+  table: ChaosTable,
+  isMissTold: boolean,
+): Promise<TableContent> {
   const { name, key } = table;
   const version = { name: VERSION_COLUMN, type: 'bigint' };
   const columns = key.length === 0 ? table.columns : [...table.columns, version];
@@ -84,6 +89,7 @@ async function tableContent(session: DatabaseSession, table: ChaosTable): Promis
     columns: columns.map((column) => column.name),
     rows: new Map(rows.map((row) => [keyOf(table, row.slice(0, told.length)), row.slice(told.length)])),
     defaults,
+    isMissTold,
   };
 }
 
@@ -106,6 +112,13 @@ function schemaReaders(registryUrl: string): (schemaId: number) => Promise<Recor
     readers.set(schemaId, known);
     return known;
   };
+}
+
+/** The source has told, and counted, an event that lacks a value which it does not know. */
+function hasMissed(logs: string, table: string): boolean {
+  return logs
+    .split('\n')
+    .some((line) => line.includes('is not known: the event names it') && line.includes(`"public.${table}"`));
 }
 
 /** How often at most the first copy of a table without a key was begun: with each session until it was read. */

@@ -93,14 +93,20 @@ const content = (rows: Readonly<Record<string, readonly (string | null)[]>>, key
   columns: ['w', 'x'],
   rows: new Map(Object.entries(rows).map(([id, values]) => [keyed ? JSON.stringify([id]) : id, values])),
   defaults: new Map([['x', 'given']]),
+  isMissTold: false,
 });
 
 async function compared(
   told: readonly Told[],
   rows: Readonly<Record<string, readonly (string | null)[]>>,
+  isMissTold = false,
 ): Promise<Findings> {
   const findings = new Findings();
-  compareTable(content(rows), await folded(told, findings, new Identities(findings)), findings);
+  compareTable(
+    { ...content(rows), isMissTold },
+    await folded(told, findings, new Identities(findings)),
+    findings,
+  );
   return findings;
 }
 
@@ -121,7 +127,7 @@ test('rows that are missing, old, or left over are told apart and named', async 
   ];
   const findings = await compared(told, { lost: ['1', null], old: ['2', null] });
   expect([findings.of('lost'), findings.of('stale')]).toEqual([1, 2]);
-  expect(findings.examples.join('\n')).toContain('w is "2" and there "1"');
+  expect(findings.examples.join('\n')).toContain('w is "2" and there "1"; schema 2 (id, w, x)');
   expect(findings.examples.join('\n')).toContain('["gone"] is in the topic at 0/1');
 });
 
@@ -136,8 +142,20 @@ test('a value that was not sent is the older one, also under the name it had the
     { lsn: 1, id: 'a', values: { v: 'big' }, schemaId: 1 },
     { lsn: 2, id: 'a', values: { x: 'y', __unchanged: ['w'] } },
   ];
-  expect((await compared(told, { a: ['big', 'y'] })).counts.size).toBe(0);
-  expect((await compared(told.slice(1), { a: ['big', 'y'] })).of('stale')).toBe(1);
+  expect((await compared(told, { a: ['big', 'y'] }, true)).counts.size).toBe(0);
+  expect((await compared(told.slice(1), { a: ['big', 'y'] }, true)).of('stale')).toBe(1);
+});
+
+test('a last record that lacks a value is told of, unless the source has said so', async () => {
+  const told = [
+    { lsn: 1, id: 'a', values: { w: 'big' } },
+    { lsn: 2, id: 'a', values: { x: 'y', __unchanged: ['w'] } },
+  ];
+  const findings = await compared(told, { a: ['big', 'y'] });
+  expect([...findings.counts]).toEqual([['holed', 1]]);
+  expect(findings.examples.join('\n')).toContain('["a"] at 0/1: no w; schema 2 (id, w, x)');
+  const whole = [...told, { lsn: 3, id: 'a', values: { w: 'big', x: 'y' } }];
+  expect((await compared(whole, { a: ['big', 'y'] })).counts.size).toBe(0);
 });
 
 test('an identity twice is a duplicate; only a changed key has a tombstone and a row', async () => {

@@ -12,12 +12,16 @@ export interface TableContent {
    * for it. Null where nothing is said.
    */
   readonly defaults: ReadonlyMap<string, string | null>;
+  /** The source has said that it does not know large values of the table. */
+  readonly isMissTold: boolean;
 }
 
 /**
  * Compares a table with its topic, folded by key.
  * - `lost`: a row of the table that the topic does not have
  * - `stale`: a row of the topic with other values than the table's, or that the table does not have (any more)
+ * - `holed`: a row whose last record, which is all that compaction may leave, lacks values and the source
+ *   has not said so
  */
 export function compareTable(table: TableContent, fold: TopicFold, findings: Findings): void {
   for (const [key, row] of table.rows) {
@@ -25,9 +29,12 @@ export function compareTable(table: TableContent, fold: TopicFold, findings: Fin
     if (folded === undefined) findings.note('lost', `${table.name} ${key}`);
     else compareRow(table, key, row, folded, findings);
   }
-  for (const [key, { place }] of fold.rows)
+  for (const [key, { place, unchanged, writer }] of fold.rows) {
     if (!table.rows.has(key))
       findings.note('stale', `${table.name} ${key} is in the topic at ${place} and not in the table`);
+    if (unchanged.length > 0 && !table.isMissTold)
+      findings.note('holed', `${table.name} ${key} at ${place}: no ${unchanged.join(', ')}; ${writer}`);
+  }
 }
 
 /**
@@ -66,7 +73,7 @@ function compareRow(
   { name, columns, defaults }: TableContent,
   key: string,
   row: readonly (string | null)[],
-  { values, place }: FoldedRow,
+  { values, place, writer }: FoldedRow,
   findings: Findings,
 ): void {
   const wrong = columns.flatMap((column, i) => {
@@ -74,7 +81,7 @@ function compareRow(
     const got = values.has(column) ? (values.get(column) ?? null) : (defaults.get(column) ?? null);
     return got === expected ? [] : [`${column} is ${shown(expected)} and there ${shown(got)}`];
   });
-  if (wrong.length > 0) findings.note('stale', `${name} ${key} at ${place}: ${wrong.join('; ')}`);
+  if (wrong.length > 0) findings.note('stale', `${name} ${key} at ${place}: ${wrong.join('; ')}; ${writer}`);
 }
 
 const SHOWN_MAX = 60;

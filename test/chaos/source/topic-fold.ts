@@ -15,6 +15,10 @@ export interface FoldedRow {
   readonly values: ReadonlyMap<string, string | null>;
   /** Partition and offset of the last record. */
   readonly place: string;
+  /** What the last record was written with, in words. */
+  readonly writer: string;
+  /** Columns whose values the last record does not have: where it is all that compaction leaves, they are lost. */
+  readonly unchanged: readonly string[];
 }
 
 /** What a table without a key has of one row, which is told by its number. */
@@ -44,6 +48,7 @@ interface Seen {
 }
 
 interface Written {
+  readonly schemaId: number;
   readonly reader: RecordReader;
   readonly values: readonly unknown[];
 }
@@ -73,8 +78,9 @@ export class TopicFold {
   }
 
   async #read(framed: Buffer): Promise<Written> {
-    const reader = await this.#options.readerOf(framed.readInt32BE(1));
-    return { reader, values: reader.read(framed.subarray(FRAME_BYTES)) };
+    const schemaId = framed.readInt32BE(1);
+    const reader = await this.#options.readerOf(schemaId);
+    return { schemaId, reader, values: reader.read(framed.subarray(FRAME_BYTES)) };
   }
 
   async #keyText(framed: Buffer): Promise<string> {
@@ -100,7 +106,12 @@ export class TopicFold {
     this.#last.set(key, { ...facts, partition: record.partition });
     if (value === null) return void this.rows.delete(key);
     const earlier = this.rows.get(key);
-    const row = { values: this.#values(value, earlier), place };
+    const row = {
+      values: this.#values(value, earlier),
+      place,
+      writer: writerText(value),
+      unchanged: unchangedOf(value),
+    };
     if (this.#version(row) < this.#version(earlier))
       findings.note('regressed', `${what}: an older row than that at ${earlier?.place}`);
     this.rows.set(key, row);
@@ -125,11 +136,13 @@ export class TopicFold {
     const earlier = this.counted.get(number);
     const reads = (earlier?.reads ?? 0) + (op === 'r' ? 1 : 0);
     const inserts = (earlier?.inserts ?? 0) + (op === 'r' ? 0 : 1);
-    this.counted.set(number, { values, place, reads, inserts });
+    const written = { place, writer: writerText(value), unchanged: unchangedOf(value) };
+    this.counted.set(number, { values, ...written, reads, inserts });
   }
 
-  #values({ reader, values }: Written, before: FoldedRow | undefined): Map<string, string | null> {
-    const unchanged = values[reader.fields.findIndex(({ field }) => field === '__unchanged')] as string[];
+  #values(written: Written, before: FoldedRow | undefined): Map<string, string | null> {
+    const { reader, values } = written;
+    const unchanged = unchangedOf(written);
     const row = new Map<string, string | null>();
     for (const [i, { field, column }] of reader.fields.entries()) {
       const name = ENVELOPE.has(field) ? undefined : this.#options.columnOf(column);
@@ -140,6 +153,15 @@ export class TopicFold {
     }
     return row;
   }
+}
+
+function unchangedOf({ reader, values }: Written): readonly string[] {
+  return values[reader.fields.findIndex(({ field }) => field === '__unchanged')] as string[];
+}
+
+function writerText({ schemaId, reader }: Written): string {
+  const columns = reader.fields.filter(({ field }) => !ENVELOPE.has(field)).map(({ column }) => column);
+  return `schema ${schemaId} (${columns.join(', ')})`;
 }
 
 interface Facts {
