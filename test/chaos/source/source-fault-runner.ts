@@ -59,7 +59,7 @@ async function breakDatabase(
   { servers, session, slotName, clock, say }: SourceFaultTargets,
   signal: AbortSignal,
 ): Promise<void> {
-  say(fault.kind === 'restart postgres' && fault.crash ? 'crash postgres' : fault.kind);
+  say(databaseFaultText(fault));
   const end = (from: string, what: string): Promise<unknown> =>
     askUntilAnswered(session, clock, `SELECT pg_terminate_backend(${what}) FROM ${from}`, signal);
   switch (fault.kind) {
@@ -76,11 +76,21 @@ async function breakDatabase(
       return servers.relay.cut();
     case 'deaden lines':
       return servers.relay.deaden();
+    case 'slow lines':
+      servers.relay.delayMs = fault.delayMs;
+      await clock.sleep(fault.forMs, signal);
+      servers.relay.delayMs = 0;
+      return;
     case 'restart postgres':
       await servers.postgres.stop(fault.crash ? 'SIGQUIT' : 'SIGINT');
       await clock.sleep(fault.forMs, signal);
       return servers.postgres.start();
   }
+}
+
+function databaseFaultText(fault: DatabaseFault): string {
+  if (fault.kind === 'slow lines') return `${fault.kind} for ${fault.forMs} ms, by ${fault.delayMs} ms`;
+  return fault.kind === 'restart postgres' && fault.crash ? 'crash postgres' : fault.kind;
 }
 
 async function breakKafka(

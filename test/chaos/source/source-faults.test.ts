@@ -19,6 +19,7 @@ test('ten minutes hold every kind of fault', () => {
       'end sessions',
       'cut lines',
       'deaden lines',
+      'slow lines',
       'restart postgres',
       'kill broker',
       'stop broker',

@@ -7,6 +7,8 @@ export const SENDER_TIMEOUT_MS = 5_000;
 /** Shorter and longer than the walsender's patience. */
 const FROZEN_MS = { from: 500, to: SENDER_TIMEOUT_MS + 5_000 };
 const BROKER_DOWN_MS = { from: 0, to: 5_000 };
+/** Between a chunk's read and its mark lies a round trip: with a long one others get in between. */
+const SLOW = { forMs: { from: 2_000, to: 8_000 }, delayMs: { from: 20, to: 150 } };
 const OUTAGE_MS = { from: 1_000, to: 7_000 };
 
 /** What happens to the source's own processes. */
@@ -22,6 +24,7 @@ export type ProcessFault =
 /** What happens between source and Postgres, and to Postgres. */
 export type DatabaseFault =
   | { readonly kind: 'end walsender' | 'end sessions' | 'cut lines' | 'deaden lines'; readonly forMs: 0 }
+  | { readonly kind: 'slow lines'; readonly forMs: number; readonly delayMs: number }
   | { readonly kind: 'restart postgres'; readonly forMs: number; readonly crash: boolean };
 
 /** What happens to Kafka and the registry. */
@@ -44,7 +47,7 @@ export function planSourceFaults(seed: number, seconds: number): SourceFaultSche
   const random = seededRandom(seed);
   const own = (): Random => seededRandom(Math.floor(random() * 2 ** 32));
   // The source has to get somewhere between two faults, or nothing is tested but the start.
-  const pauseMs = { from: 2_000, to: 9_000 };
+  const pauseMs = { from: 3_000, to: 12_000 };
   const startMs = { from: 4_000, to: 15_000 };
   return {
     processes: planLane(seconds, own(), processFault, startMs),
@@ -62,6 +65,12 @@ function processFault(random: Random): ProcessFault {
 
 function databaseFault(random: Random): DatabaseFault {
   const dice = random();
+  if (dice < 0.35)
+    return {
+      kind: 'slow lines',
+      forMs: between(random, SLOW.forMs),
+      delayMs: between(random, SLOW.delayMs),
+    };
   if (dice < 0.85)
     return {
       kind: pick(random, ['end walsender', 'end sessions', 'cut lines', 'deaden lines'] as const),

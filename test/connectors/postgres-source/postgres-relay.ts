@@ -10,6 +10,8 @@ export interface PostgresRelay extends AsyncDisposable {
   filterServer: (chunk: Buffer) => Buffer | null;
   /** While true, the end of one side is not told to the other: a line that is dead half-open. */
   silent: boolean;
+  /** How long everything is under way, in either direction. */
+  delayMs: number;
   /** Where new connections go from now on. */
   target: URL;
   /** Cuts every connection; new ones are let through. */
@@ -31,8 +33,10 @@ export async function openPostgresRelay(databaseUrl: string): Promise<PostgresRe
     }
     client.on('close', () => dead.has(upstream) || upstream.destroy());
     upstream.on('close', () => relay.silent || dead.has(client) || client.destroy());
-    client.on('data', (chunk) => dead.has(client) || pass(upstream, relay.filterClient(chunk)));
-    upstream.on('data', (chunk) => dead.has(upstream) || pass(client, relay.filterServer(chunk)));
+    const up = delayed(() => relay.delayMs);
+    const down = delayed(() => relay.delayMs);
+    client.on('data', (chunk) => up(() => dead.has(client) || pass(upstream, relay.filterClient(chunk))));
+    upstream.on('data', (chunk) => down(() => dead.has(upstream) || pass(client, relay.filterServer(chunk))));
   });
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
@@ -45,6 +49,7 @@ export async function openPostgresRelay(databaseUrl: string): Promise<PostgresRe
     filterClient: (chunk) => chunk,
     filterServer: (chunk) => chunk,
     silent: false,
+    delayMs: 0,
     target: new URL(databaseUrl),
     cut() {
       for (const socket of sockets) socket.destroy();
@@ -61,6 +66,19 @@ export async function openPostgresRelay(databaseUrl: string): Promise<PostgresRe
     },
   };
   return relay;
+}
+
+/** Does what it is given after a while, one behind the other; at once where nothing waits. */
+function delayed(delayMs: () => number): (deliver: () => void) => void {
+  const waiting: (() => void)[] = [];
+  let lastMs = 0;
+  return (deliver) => {
+    const nowMs = Date.now();
+    if (waiting.length === 0 && delayMs() === 0) return deliver();
+    lastMs = Math.max(lastMs, nowMs + delayMs());
+    waiting.push(deliver);
+    setTimeout(() => waiting.shift()?.(), lastMs - nowMs);
+  };
 }
 
 function pass(to: Socket, chunk: Buffer | null): void {
