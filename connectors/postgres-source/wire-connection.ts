@@ -158,7 +158,10 @@ export class WireConnection implements AsyncDisposable {
     wake?.();
   }
 
-  /** Ends the stream now: take() throws `error`, and what has arrived is dropped. What follows from it changes nothing. */
+  /**
+   * Ends the stream now: take() throws `error`, and what has arrived, or arrives later, is dropped. What follows from it
+   * changes nothing.
+   */
   abort(error: Error): void {
     this.#queue = [];
     if (this.#isAborted) return;
@@ -185,7 +188,8 @@ export class WireConnection implements AsyncDisposable {
   #arrive(framer: WireFramer, chunk: Buffer): void {
     try {
       const segment = framer.push(chunk);
-      if (segment === null) return;
+      // What it would follow is dropped: whoever read on would pass over a part of the stream.
+      if (segment === null || this.#isAborted) return;
       this.#queue.push(segment);
       this.#queuedBytes += segment.length;
     } catch (error) {

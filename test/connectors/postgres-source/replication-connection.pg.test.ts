@@ -231,3 +231,18 @@ test('S51 a line that goes dead half-open while a session begins is given up', a
   const error: unknown = await opening.catch((reason: unknown) => reason);
   expect(orderFor(error)).toBe('retry');
 });
+
+test('a session that is given up hands over nothing of what arrives behind the gap', async () => {
+  await using database = await createSourceDatabase();
+  const options = { url: database.url, replication: false, applicationName: 'source-test' };
+  await using wire = await WireConnection.open(options);
+  const later = Promise.withResolvers<void>();
+  let givenUp = false;
+  wire.takeOver(() => givenUp && later.resolve());
+  wire.ask("SELECT repeat('x', 1000) FROM generate_series(1, 20000)");
+  await wire.readable();
+  wire.abort(new Error('given up'));
+  givenUp = true;
+  await later.promise;
+  expect(() => wire.take()).toThrow('given up');
+});
