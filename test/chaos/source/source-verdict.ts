@@ -53,9 +53,9 @@ export async function judgeSource(judged: JudgedSource): Promise<SourceVerdict> 
     let told = isMissTold ? '; the source has told of values that it does not know' : '';
     if (table.key.length > 0) compareTable(content, fold, findings);
     else {
-      const copies = firstCopies(judged.logs, table.name);
+      const copies = copiesBegun(judged.logs, table.name);
       const count = compareKeyless(content, fold, copies, findings);
-      told += `; its first copy was begun ${copies} times, ${count} rows are there more than once for that`;
+      told += `; its copies were begun ${copies} times, ${count} rows are there more than once for that`;
     }
     say(`${table.name}: ${content.rows.size} rows, ${fold.records} records${told}`);
     rows += content.rows.size;
@@ -121,13 +121,21 @@ function hasMissed(logs: string, table: string): boolean {
     .some((line) => line.includes('is not known: the event names it') && line.includes(`"public.${table}"`));
 }
 
-/** How often at most the first copy of a table without a key was begun: with each session until it was read. */
-function firstCopies(logs: string, table: string): number {
+/**
+ * How often at most a copy of a table without a key was begun: with each session until the first one was done, and with
+ * each backfill. One that began again had published a part.
+ */
+function copiesBegun(logs: string, table: string): number {
   const lines = logs.split('\n');
-  const end = lines.findLastIndex(
-    (line) => line.includes('"msg":"table read"') && line.includes(`"table":"public.${table}"`),
+  const ofTable = (line: string, said: string): boolean =>
+    line.includes(said) && line.includes(`"table":"public.${table}"`);
+  const end = lines.findIndex(
+    (line) => ofTable(line, '"msg":"table read"') || ofTable(line, '"msg":"table copied"'),
   );
-  return lines
-    .slice(0, end + 1)
-    .filter((line) => line.includes('"msg":"listening"') || line.includes('"msg":"starting again')).length;
+  return lines.filter(
+    (line, i) =>
+      (i <= end && (line.includes('"msg":"listening"') || line.includes('"msg":"starting again'))) ||
+      ofTable(line, '"msg":"backfill begins"') ||
+      ofTable(line, 'its copy is begun again'),
+  ).length;
 }

@@ -39,8 +39,8 @@ export function compareTable(table: TableContent, fold: TopicFold, findings: Fin
 
 /**
  * Compares a table without a key, whose rows are only inserted and are told by a number: each is inserted once, or read
- * by the first copy. A copy that was begun again has read its rows more than once, and such that were inserted since.
- * @param copies how often the first copy of the table was begun
+ * by the first copy. A backfill, or a copy that was begun again, reads its rows once more, and such that were inserted since.
+ * @param copies how often a copy of the table was begun
  * @returns rows that are in the topic more than once for that reason
  */
 export function compareKeyless(
