@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, inject, test } from 'vitest';
 import { storageChange } from '../../../connectors/postgres-source/storage-change.ts';
 import { type TableStorage, readStorage } from '../../../connectors/postgres-source/storage-reading.ts';
 import { WireConnection } from '../../../connectors/postgres-source/wire-connection.ts';
@@ -56,9 +56,11 @@ test('S86 S87 DDL that changes values without events is told from what moves row
   expect(await after('ALTER TABLE t ALTER a TYPE int USING a * 100')).toBe(
     'column a was altered while the rows were written anew, so its values may be others',
   );
-  expect(await after('ALTER TABLE t ALTER g SET EXPRESSION AS (v * 3)')).toBe(
-    'generated column g is computed in another way, for every row that was there',
-  );
+  // Postgres 17 and later.
+  if (inject('sourceMajor') >= 17)
+    expect(await after('ALTER TABLE t ALTER g SET EXPRESSION AS (v * 3)')).toBe(
+      'generated column g is computed in another way, for every row that was there',
+    );
   expect(
     await after('UPDATE t SET v = 9; ANALYZE t; COMMENT ON TABLE t IS $$x$$; CREATE INDEX ON t (v)'),
   ).toBe('');
