@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Machine } from '../machine.ts';
 import type { RunFolder } from '../run-folder.ts';
 import { RoleProcess, type RoleSpec } from './role-process.ts';
@@ -76,7 +77,10 @@ export class Chain implements AsyncDisposable {
   }
 
   start(name: RoleName): RoleProcess {
-    const role = new RoleProcess(roleSpec(name, this.#place), this.#run, this.#machine);
+    const spec = roleSpec(name, this.#place);
+    // What the source keeps goes when the run's folder goes.
+    const env = { ...spec.env, MILLRACE_STATE_DIR: join(this.#run.path, 'state') };
+    const role = new RoleProcess({ ...spec, env }, this.#run, this.#machine);
     this.#roles.set(name, role);
     return role;
   }
