@@ -61,7 +61,7 @@ export async function readFirst(
       session.toast.committed(length, reached.endLsn);
     },
     (error) => {
-      for (const reading of sessions) reading.abort(asError(error));
+      for (const reading of sessions) reading.abort(error);
     },
   );
   session.toast.serve(batcher);
@@ -93,8 +93,4 @@ function chosenTables(session: FirstRead, snapshotName: string | null): readonly
     const isKeyless = book.encoder(oid)?.schema.key.length === 0;
     return isKeyless ? snapshotName !== null : options.snapshotMode === 'exported' && copy.cursor === null;
   });
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

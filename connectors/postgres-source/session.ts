@@ -217,7 +217,7 @@ async function stream(session: Session, start: Progress): Promise<void> {
       acker.published(reached.endLsn);
       context.metrics.copies.publishedLsn = reached.endLsn;
     },
-    (error) => wire.abort(asError(error)),
+    (error) => wire.abort(error),
     () => cursor.prefix,
   );
   session.toast.serve(batcher);
@@ -242,7 +242,7 @@ async function stream(session: Session, start: Progress): Promise<void> {
     sql,
     rewrites: session.rewrites,
     publicationOid: server.publication?.oid ?? 0,
-    onError: (error) => wire.abort(asError(error)),
+    onError: (error) => wire.abort(error),
   });
   const stop = (): void => copying.abort();
   signal.addEventListener('abort', stop, { once: true });
@@ -291,7 +291,7 @@ function copierOf(
     chunkBytesMax: Math.min(CHUNK_BYTES_MAX, options.batchBytesMax),
     windowId: randomUUID,
     onProgress: () => batcher.publishProgress(),
-    onError: (error) => replication.wire.abort(asError(error)),
+    onError: (error) => replication.wire.abort(error),
     signal,
   });
 }
@@ -359,8 +359,4 @@ function progressOf(stored: SourcePosition | null): Progress {
   if (stored === null) return { endLsn: 0n, commitTs: 0n, open: null };
   const { endLsn, commitTs, open } = stored;
   return { endLsn, commitTs, open };
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

@@ -7,8 +7,6 @@ import type { WireConnection } from './wire-connection.ts';
 
 /** A helper that is kept out of a table so long is not waited for. */
 const HELPER_LOCK_TIMEOUT_MS = 200;
-/** From here on a range of ctid is read as such; before, it is a filter over the whole table. */
-const RANGE_SCAN_VERSION = 140_000;
 
 /** How a table is stored, as the snapshot's transaction finds it. */
 export interface StoredTable {
@@ -46,14 +44,14 @@ export async function lockTable(
     );
     const { only } = must(kind, 'a published table');
     await session.query(`SELECT FROM ${tableSql(table, only)} LIMIT 0`);
-    const [row] = await session.query<{ pages: number; version: number; rewritten: boolean }>(
+    const [row] = await session.query<{ pages: number; rewritten: boolean }>(
       `SELECT (pg_relation_size($1::int8::oid::regclass) / current_setting('block_size')::int)::float8 AS pages,
-         current_setting('server_version_num')::int AS version, ${rewrittenSql(table.oid)} AS rewritten`,
+         ${rewrittenSql(table.oid)} AS rewritten`,
       [table.oid],
     );
     await session.query('RELEASE SAVEPOINT part');
-    const { pages, version, rewritten } = must(row, 'a table has a size');
-    return { only, pages: only && version >= RANGE_SCAN_VERSION ? pages : 0, rewritten };
+    const { pages, rewritten } = must(row, 'a table has a size');
+    return { only, pages: only ? pages : 0, rewritten };
   } catch (error) {
     if (!isTablesOwn(error)) throw error;
     await session.query('ROLLBACK TO SAVEPOINT part');

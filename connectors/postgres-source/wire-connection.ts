@@ -159,13 +159,14 @@ export class WireConnection implements AsyncDisposable {
   }
 
   /**
-   * Ends the stream now: take() throws `error`, and what has arrived, or arrives later, is dropped. What follows from it
+   * Ends the stream now: take() throws `cause`, and what has arrived, or arrives later, is dropped. What follows from it
    * changes nothing.
    */
-  abort(error: Error): void {
+  abort(cause: unknown): void {
     this.#queue = [];
     if (this.#isAborted) return;
     this.#isAborted = true;
+    const error = cause instanceof Error ? cause : new Error(String(cause));
     this.#error = error;
     this.nudge();
     this.onAbort?.(error);
@@ -193,7 +194,7 @@ export class WireConnection implements AsyncDisposable {
       this.#queue.push(segment);
       this.#queuedBytes += segment.length;
     } catch (error) {
-      this.abort(error instanceof Error ? error : new Error(String(error)));
+      this.abort(error);
       this.#client.connection.stream.destroy();
       return;
     }
