@@ -6,7 +6,7 @@ import { Failure, describe } from '../../infra/process/failure.ts';
 import { EXIT } from '../../infra/process/lifecycle.ts';
 import { type OptionSpecs, type Options, parseOptions } from '../../infra/process/options.ts';
 import { requiredText } from '../../infra/process/role-options.ts';
-import { askCopies, followCopy, progressText } from './backfill-progress.ts';
+import { askCopies, followCopy, progressText } from './copies/backfill-progress.ts';
 import {
   BACKFILL_MESSAGE,
   type BackfillRequest,
@@ -14,10 +14,10 @@ import {
   encodeBackfill,
   needsSignature,
   passwordOf,
-} from './backfill-request.ts';
-import { type Lsn, parseLsn } from './lsn.ts';
-import { literal } from './sql-text.ts';
-import { WireConnection } from './wire-connection.ts';
+} from './copies/backfill-request.ts';
+import { type Lsn, parseLsn } from './place/lsn.ts';
+import { literal } from './wire/sql-text.ts';
+import { WireConnection } from './wire/wire-connection.ts';
 
 const COMMAND = 'node connectors/postgres-source/backfill.ts [SCHEMA.TABLE]';
 const flag = z

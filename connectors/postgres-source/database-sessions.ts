@@ -1,7 +1,7 @@
 import type { Clock } from '../../infra/process/clock.ts';
-import { ReplicationConnection } from './replication-connection.ts';
+import { ReplicationConnection } from './wire/replication-connection.ts';
 import type { SourceOptions } from './source-context.ts';
-import { WireConnection } from './wire-connection.ts';
+import { WireConnection } from './wire/wire-connection.ts';
 
 /** Until the stream is there, whose silence is noticed, a query is all that tells a line that is dead half-open. */
 const START_QUERY_MAX_MS = 30_000;

@@ -12,19 +12,19 @@ import { kafkaSecurity } from '../kafka/configured-security.ts';
 import { connectKafka } from '../kafka/kafka.ts';
 import { PRODUCER_OPTIONS } from '../kafka/producer-options.ts';
 import { KAFKA_SECURITY_OPTIONS } from '../kafka/security-options.ts';
-import { FAILOVER_OPTIONS } from './failover-options.ts';
-import { FILTER_OPTIONS, verifyFilters } from './filter-options.ts';
-import { BATCH_BYTES_MAX } from './batcher.ts';
-import { DEFERRED_KEY_BYTES_MAX } from './deferred-keys.ts';
-import { ENVELOPE_OPTIONS, verifyEnvelope } from './envelope-options.ts';
-import { EventCounts } from './event-counts.ts';
-import { OUTBOX_OPTIONS, eventOptions } from './outbox-options.ts';
-import { SCHEMA_OPTIONS } from './schema-options.ts';
+import { FAILOVER_OPTIONS } from './place/failover-options.ts';
+import { FILTER_OPTIONS, verifyFilters } from './shapes/filter-options.ts';
+import { BATCH_BYTES_MAX } from './publish/batcher.ts';
+import { DEFERRED_KEY_BYTES_MAX } from './changes/deferred-keys.ts';
+import { ENVELOPE_OPTIONS, verifyEnvelope } from './records/envelope-options.ts';
+import { EventCounts } from './publish/event-counts.ts';
+import { OUTBOX_OPTIONS, eventOptions } from './events/outbox-options.ts';
+import { SCHEMA_OPTIONS } from './shapes/schema-options.ts';
 import { SourceMetrics } from './source-metrics.ts';
 import type { SourceOptions } from './source-context.ts';
 import { runSource } from './source.ts';
-import { TOAST_OPTIONS } from './toast-options.ts';
-import { TYPE_OPTIONS } from './type-options.ts';
+import { TOAST_OPTIONS } from './toast/toast-options.ts';
+import { TYPE_OPTIONS } from './types/type-options.ts';
 
 const commaList = (item: z.ZodString): z.ZodType<string[]> =>
   z

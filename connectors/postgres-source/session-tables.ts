@@ -1,17 +1,17 @@
 import type { Kafka, ProducerRecord } from '../kafka/port.ts';
-import type { Catalog, PublishedTable } from './catalog.ts';
-import { CopyBook, type CopyState, NO_COPIES, newCopy, reachedCopies } from './copy-state.ts';
-import { EndOffsets } from './end-offsets.ts';
-import { type EventStream, openEventStream } from './event-stream.ts';
-import type { SourcePosition } from './position.ts';
-import { NO_REFUSALS, RefusalBook, type ShapePlace, reachedRefusals } from './refusal-state.ts';
-import type { Relation } from './relation.ts';
-import { RewriteWatch } from './rewrite-watch.ts';
-import { SchemaBook } from './schema-book.ts';
-import { SchemaChangeTopic } from './schema-change-topic.ts';
+import type { Catalog, PublishedTable } from './shapes/catalog.ts';
+import { CopyBook, type CopyState, NO_COPIES, newCopy, reachedCopies } from './copies/copy-state.ts';
+import { EndOffsets } from './place/end-offsets.ts';
+import { type EventStream, openEventStream } from './events/event-stream.ts';
+import type { SourcePosition } from './place/position.ts';
+import { NO_REFUSALS, RefusalBook, type ShapePlace, reachedRefusals } from './shapes/refusal-state.ts';
+import type { Relation } from './changes/relation.ts';
+import { RewriteWatch } from './watch/rewrite-watch.ts';
+import { SchemaBook } from './shapes/schema-book.ts';
+import { SchemaChangeTopic } from './shapes/schema-change-topic.ts';
 import { type SourceContext, type SourceOptions, sourceNames } from './source-context.ts';
-import { includesTable } from './source-filter.ts';
-import { refuseCollisions } from './topics.ts';
+import { includesTable } from './shapes/source-filter.ts';
+import { refuseCollisions } from './shapes/topics.ts';
 
 /** What a session publishes, and how far each table is. */
 export interface SessionTables {

@@ -3,17 +3,17 @@ import type { Log } from '../../infra/process/log.ts';
 import { progressTopicName } from '../../schemas/change-event.ts';
 import type { SchemaRegistry } from '../../schemas/serde/schema-registry.ts';
 import type { Kafka } from '../kafka/port.ts';
-import type { EnvelopeOptions } from './envelope-options.ts';
-import type { EventCounts } from './event-counts.ts';
-import type { EventOptions } from './outbox-options.ts';
-import type { FailoverOptions } from './failover-options.ts';
-import type { OnBadRow } from './bad-rows.ts';
-import type { SchemaOptions } from './schema-options.ts';
-import type { FilterOptions } from './source-filter.ts';
+import type { EnvelopeOptions } from './records/envelope-options.ts';
+import type { EventCounts } from './publish/event-counts.ts';
+import type { EventOptions } from './events/outbox-options.ts';
+import type { FailoverOptions } from './place/failover-options.ts';
+import type { OnBadRow } from './records/bad-rows.ts';
+import type { SchemaOptions } from './shapes/schema-options.ts';
+import type { FilterOptions } from './shapes/source-filter.ts';
 import type { SourceMetrics } from './source-metrics.ts';
-import type { ToastPolicies } from './toast-policy.ts';
-import { positionTopicName } from './topics.ts';
-import type { TypePolicy } from './type-policy.ts';
+import type { ToastPolicies } from './toast/toast-policy.ts';
+import { positionTopicName } from './shapes/topics.ts';
+import type { TypePolicy } from './types/type-policy.ts';
 
 export interface SourceOptions
   extends

@@ -1,10 +1,10 @@
 import { METRIC, type Metrics } from '../../infra/process/metrics.ts';
-import type { PublishedTable } from './catalog.ts';
-import type { ChangeOp } from './row-changes.ts';
-import type { CopyReport } from './copy-pace.ts';
-import type { RowEncoder } from './row-encoder.ts';
-import { CopyBoard } from './copy-board.ts';
-import { SlotMetrics } from './slot-metrics.ts';
+import type { PublishedTable } from './shapes/catalog.ts';
+import type { ChangeOp } from './changes/row-changes.ts';
+import type { CopyReport } from './copies/copy-pace.ts';
+import type { RowEncoder } from './records/row-encoder.ts';
+import { CopyBoard } from './copies/copy-board.ts';
+import { SlotMetrics } from './watch/slot-metrics.ts';
 import { TableMetrics } from './table-metrics.ts';
 
 type CountedOp = ChangeOp | 'r';

@@ -1,4 +1,4 @@
-import { identifier, literal, qualified } from './sql-text.ts';
+import { identifier, literal, qualified } from './wire/sql-text.ts';
 
 /** The role that a source logs in as, and what it shall read. */
 export interface SourceRole {

@@ -1,7 +1,7 @@
 import { type BackoffPolicy, backoffMs } from '../../infra/process/backoff.ts';
 import { describe, orderFor } from '../../infra/process/failure.ts';
 import { runSession } from './session.ts';
-import { SlotMonitor } from './slot-monitor.ts';
+import { SlotMonitor } from './watch/slot-monitor.ts';
 import type { SourceContext, SourceOptions } from './source-context.ts';
 
 const RECONNECT: BackoffPolicy = { initialMs: 100, maxMs: 5_000, attemptsMax: Number.POSITIVE_INFINITY };

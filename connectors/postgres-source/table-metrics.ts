@@ -1,7 +1,7 @@
 import { METRIC, type Metrics } from '../../infra/process/metrics.ts';
-import type { OnIncompatible } from './incompatible-policy.ts';
-import type { Relation } from './relation.ts';
-import type { RowEncoder } from './row-encoder.ts';
+import type { OnIncompatible } from './shapes/incompatible-policy.ts';
+import type { Relation } from './changes/relation.ts';
+import type { RowEncoder } from './records/row-encoder.ts';
 
 /** What becomes of tables whose shape changes. Rows are counted plainly; {@link flush} hands the sums over. */
 export class TableMetrics {

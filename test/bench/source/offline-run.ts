@@ -1,5 +1,5 @@
 import { connectKafka } from '../../../connectors/kafka/kafka.ts';
-import { ChangeReader } from '../../../connectors/postgres-source/change-reader.ts';
+import { ChangeReader } from '../../../connectors/postgres-source/changes/change-reader.ts';
 import { runSource } from '../../../connectors/postgres-source/source.ts';
 import { systemClock } from '../../../infra/process/clock.ts';
 import { silentLog } from '../../../infra/process/log.ts';

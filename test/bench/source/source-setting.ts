@@ -1,11 +1,11 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DEFERRED_KEY_BYTES_MAX } from '../../../connectors/postgres-source/deferred-keys.ts';
-import { EventCounts } from '../../../connectors/postgres-source/event-counts.ts';
-import { BATCH_BYTES_MAX } from '../../../connectors/postgres-source/batcher.ts';
+import { DEFERRED_KEY_BYTES_MAX } from '../../../connectors/postgres-source/changes/deferred-keys.ts';
+import { EventCounts } from '../../../connectors/postgres-source/publish/event-counts.ts';
+import { BATCH_BYTES_MAX } from '../../../connectors/postgres-source/publish/batcher.ts';
 import type { SourceContext, SourceOptions } from '../../../connectors/postgres-source/source-context.ts';
 import { SourceMetrics } from '../../../connectors/postgres-source/source-metrics.ts';
-import { DEFAULT_TYPE_POLICY } from '../../../connectors/postgres-source/type-policy.ts';
+import { DEFAULT_TYPE_POLICY } from '../../../connectors/postgres-source/types/type-policy.ts';
 import type { Kafka } from '../../../connectors/kafka/port.ts';
 import { systemClock } from '../../../infra/process/clock.ts';
 import { silentLog } from '../../../infra/process/log.ts';

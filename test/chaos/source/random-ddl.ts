@@ -1,4 +1,4 @@
-import { identifier } from '../../../connectors/postgres-source/sql-text.ts';
+import { identifier } from '../../../connectors/postgres-source/wire/sql-text.ts';
 import { type Random, pick, whole } from '../fault-lane.ts';
 import type { ChaosTable } from './chaos-table.ts';
 

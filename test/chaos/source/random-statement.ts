@@ -1,4 +1,4 @@
-import { identifier } from '../../../connectors/postgres-source/sql-text.ts';
+import { identifier } from '../../../connectors/postgres-source/wire/sql-text.ts';
 import { type Random, between, pick, whole } from '../fault-lane.ts';
 import type { ChaosColumn, ChaosTable } from './chaos-table.ts';
 import { randomSql } from './random-value.ts';

@@ -1,5 +1,5 @@
 import { type Random, pick, whole } from '../fault-lane.ts';
-import { literal } from '../../../connectors/postgres-source/sql-text.ts';
+import { literal } from '../../../connectors/postgres-source/wire/sql-text.ts';
 import type { ChaosColumn } from './chaos-table.ts';
 
 const WORDS = [

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connectKafka } from '../../../connectors/kafka/kafka.ts';
-import { positionTopicName, tableTopicName } from '../../../connectors/postgres-source/topics.ts';
+import { positionTopicName, tableTopicName } from '../../../connectors/postgres-source/shapes/topics.ts';
 import { sourceRoleSql } from '../../../connectors/postgres-source/source-role.ts';
 import { thisMachine } from '../../../infra/local/machine.ts';
 import type { Clock } from '../../../infra/process/clock.ts';

@@ -1,6 +1,6 @@
 import type { AvroSchema } from '../../../schemas/avro-schema.ts';
-import { identifier } from '../../../connectors/postgres-source/sql-text.ts';
-import { tableTopicName } from '../../../connectors/postgres-source/topics.ts';
+import { identifier } from '../../../connectors/postgres-source/wire/sql-text.ts';
+import { tableTopicName } from '../../../connectors/postgres-source/shapes/topics.ts';
 import { kcatBytes } from '../../support/kcat-bytes.ts';
 import { type RecordReader, recordReader } from './avro-text.ts';
 import { type ChaosTable, NUMBER_COLUMN, VERSION_COLUMN, presentNames } from './chaos-table.ts';

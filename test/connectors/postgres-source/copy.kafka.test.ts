@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { expect, test } from 'vitest';
-import { readPosition } from '../../../connectors/postgres-source/position.ts';
+import { readPosition } from '../../../connectors/postgres-source/place/position.ts';
 import { type Event, KafkaView } from './cdc-topic.ts';
 import { openPostgresRelay } from './postgres-relay.ts';
 import { type SourceDatabase, createSourceDatabase } from './source-database.ts';

@@ -2,9 +2,9 @@ import {
   type ColumnCodec,
   type ColumnType,
   encodedBytesMax,
-} from '../../../connectors/postgres-source/column-codec.ts';
-import { columnCodec } from '../../../connectors/postgres-source/type-codec.ts';
-import { type ColumnRule, DEFAULT_RULE } from '../../../connectors/postgres-source/type-policy.ts';
+} from '../../../connectors/postgres-source/types/column-codec.ts';
+import { columnCodec } from '../../../connectors/postgres-source/types/type-codec.ts';
+import { type ColumnRule, DEFAULT_RULE } from '../../../connectors/postgres-source/types/type-policy.ts';
 import { compileType } from '../../../schemas/serde/avro-type.ts';
 
 /** The codec of a type under a rule. */

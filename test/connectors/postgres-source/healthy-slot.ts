@@ -1,4 +1,4 @@
-import type { SlotReading } from '../../../connectors/postgres-source/slot-reading.ts';
+import type { SlotReading } from '../../../connectors/postgres-source/watch/slot-reading.ts';
 
 const MIB = 1024 ** 2;
 

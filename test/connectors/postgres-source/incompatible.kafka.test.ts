@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, inject, test } from 'vitest';
-import { readPosition } from '../../../connectors/postgres-source/position.ts';
+import { readPosition } from '../../../connectors/postgres-source/place/position.ts';
 import { KafkaView } from './cdc-topic.ts';
 import { openPostgresRelay } from './postgres-relay.ts';
 import { createSourceDatabase } from './source-database.ts';

@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 import { expect, test } from 'vitest';
 import { acknowledged } from './acknowledged.ts';
-import { readPosition } from '../../../connectors/postgres-source/position.ts';
+import { readPosition } from '../../../connectors/postgres-source/place/position.ts';
 import { type Event, KafkaView } from './cdc-topic.ts';
 import { openPostgresRelay } from './postgres-relay.ts';
 import { createSourceDatabase } from './source-database.ts';

@@ -1,15 +1,15 @@
 import { PgoutputPlugin } from 'pg-logical-replication';
 import { expect, test } from 'vitest';
-import { BACKEND } from '../../../connectors/postgres-source/backend-message.ts';
-import { parseLsn } from '../../../connectors/postgres-source/lsn.ts';
-import { PGOUTPUT, PgoutputReader } from '../../../connectors/postgres-source/pgoutput.ts';
+import { BACKEND } from '../../../connectors/postgres-source/wire/backend-message.ts';
+import { parseLsn } from '../../../connectors/postgres-source/place/lsn.ts';
+import { PGOUTPUT, PgoutputReader } from '../../../connectors/postgres-source/changes/pgoutput.ts';
 import {
   ReplicationConnection,
   STREAM,
   XLOG_HEADER_BYTES,
-} from '../../../connectors/postgres-source/replication-connection.ts';
-import { CELL, type Tuple } from '../../../connectors/postgres-source/tuple.ts';
-import { WireConnection } from '../../../connectors/postgres-source/wire-connection.ts';
+} from '../../../connectors/postgres-source/wire/replication-connection.ts';
+import { CELL, type Tuple } from '../../../connectors/postgres-source/changes/tuple.ts';
+import { WireConnection } from '../../../connectors/postgres-source/wire/wire-connection.ts';
 import { systemClock } from '../../../infra/process/clock.ts';
 import { orderFor } from '../../../infra/process/failure.ts';
 import { openPostgresRelay } from './postgres-relay.ts';

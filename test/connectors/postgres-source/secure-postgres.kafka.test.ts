@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { WireConnection } from '../../../connectors/postgres-source/wire-connection.ts';
+import { WireConnection } from '../../../connectors/postgres-source/wire/wire-connection.ts';
 import { describe } from '../../../infra/process/failure.ts';
 import {
   type CertificateAndKey,

@@ -1,11 +1,11 @@
 import { Client } from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
-import { Catalog } from '../../../connectors/postgres-source/catalog.ts';
-import { guard } from '../../../connectors/postgres-source/guard.ts';
-import { identifySystem, serverFacts } from '../../../connectors/postgres-source/server.ts';
-import { SlotMonitor } from '../../../connectors/postgres-source/slot-monitor.ts';
+import { Catalog } from '../../../connectors/postgres-source/shapes/catalog.ts';
+import { guard } from '../../../connectors/postgres-source/place/guard.ts';
+import { identifySystem, serverFacts } from '../../../connectors/postgres-source/place/server.ts';
+import { SlotMonitor } from '../../../connectors/postgres-source/watch/slot-monitor.ts';
 import { SourceMetrics } from '../../../connectors/postgres-source/source-metrics.ts';
-import { WireConnection } from '../../../connectors/postgres-source/wire-connection.ts';
+import { WireConnection } from '../../../connectors/postgres-source/wire/wire-connection.ts';
 import { silentLog } from '../../../infra/process/log.ts';
 import { Metrics } from '../../../infra/process/metrics.ts';
 import { startOwnPostgres } from '../../support/own-postgres.ts';

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { SlotMonitor } from '../../../connectors/postgres-source/slot-monitor.ts';
-import { watchSlot } from '../../../connectors/postgres-source/slot-watch.ts';
+import { SlotMonitor } from '../../../connectors/postgres-source/watch/slot-monitor.ts';
+import { watchSlot } from '../../../connectors/postgres-source/watch/slot-watch.ts';
 import { SourceMetrics } from '../../../connectors/postgres-source/source-metrics.ts';
-import { WireConnection } from '../../../connectors/postgres-source/wire-connection.ts';
+import { WireConnection } from '../../../connectors/postgres-source/wire/wire-connection.ts';
 import { type Log, silentLog } from '../../../infra/process/log.ts';
 import { Metrics } from '../../../infra/process/metrics.ts';
 import { type ManualClock, manualClock } from './manual-clock.ts';

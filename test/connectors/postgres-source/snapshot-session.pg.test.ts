@@ -1,13 +1,13 @@
 import { Client } from 'pg';
 import { expect, test } from 'vitest';
-import type { PublishedTable } from '../../../connectors/postgres-source/catalog.ts';
+import type { PublishedTable } from '../../../connectors/postgres-source/shapes/catalog.ts';
 import {
   beginSnapshot,
   exportSnapshot,
   joinSnapshot,
   lockTable,
-} from '../../../connectors/postgres-source/snapshot-session.ts';
-import { WireConnection } from '../../../connectors/postgres-source/wire-connection.ts';
+} from '../../../connectors/postgres-source/copies/snapshot-session.ts';
+import { WireConnection } from '../../../connectors/postgres-source/wire/wire-connection.ts';
 import { type SourceDatabase, createSourceDatabase } from './source-database.ts';
 
 const open = (database: SourceDatabase): Promise<WireConnection> =>

@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { Catalog } from '../../../connectors/postgres-source/catalog.ts';
-import { guard } from '../../../connectors/postgres-source/guard.ts';
-import { identifySystem, serverFacts } from '../../../connectors/postgres-source/server.ts';
+import { Catalog } from '../../../connectors/postgres-source/shapes/catalog.ts';
+import { guard } from '../../../connectors/postgres-source/place/guard.ts';
+import { identifySystem, serverFacts } from '../../../connectors/postgres-source/place/server.ts';
 import { dropSourceSql } from '../../../connectors/postgres-source/source-role.ts';
-import { WireConnection } from '../../../connectors/postgres-source/wire-connection.ts';
+import { WireConnection } from '../../../connectors/postgres-source/wire/wire-connection.ts';
 import { type SourceDatabase, createSourceDatabase } from './source-database.ts';
 
 const SQL_MAIN = fileURLToPath(new URL('../../../connectors/postgres-source/sql.ts', import.meta.url));

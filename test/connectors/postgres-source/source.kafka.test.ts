@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { readPosition } from '../../../connectors/postgres-source/position.ts';
-import { parseLsn } from '../../../connectors/postgres-source/lsn.ts';
+import { readPosition } from '../../../connectors/postgres-source/place/position.ts';
+import { parseLsn } from '../../../connectors/postgres-source/place/lsn.ts';
 import { type ProgressCut, decodeProgress } from '../../../schemas/progress.ts';
 import { type Event, KafkaView } from './cdc-topic.ts';
 import { openPostgresRelay } from './postgres-relay.ts';

@@ -1,7 +1,7 @@
 import { expect, inject, test } from 'vitest';
-import { storageChange } from '../../../connectors/postgres-source/storage-change.ts';
-import { type TableStorage, readStorage } from '../../../connectors/postgres-source/storage-reading.ts';
-import { WireConnection } from '../../../connectors/postgres-source/wire-connection.ts';
+import { storageChange } from '../../../connectors/postgres-source/watch/storage-change.ts';
+import { type TableStorage, readStorage } from '../../../connectors/postgres-source/watch/storage-reading.ts';
+import { WireConnection } from '../../../connectors/postgres-source/wire/wire-connection.ts';
 import { type SourceDatabase, createSourceDatabase } from './source-database.ts';
 
 /** Reads how table `t` lies, as the source's own role. */

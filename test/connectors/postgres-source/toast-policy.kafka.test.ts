@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { Client } from 'pg';
 import { expect, test } from 'vitest';
-import { readPosition } from '../../../connectors/postgres-source/position.ts';
+import { readPosition } from '../../../connectors/postgres-source/place/position.ts';
 import { BIG, T, expectComplete, sessionUrl, unchangedOf } from './large-values.ts';
 import { startSource, stateDirOf } from './source-process.ts';
 import { acknowledged, streamTables } from './streamed-tables.ts';

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { readPosition } from '../../../connectors/postgres-source/position.ts';
+import { readPosition } from '../../../connectors/postgres-source/place/position.ts';
 import type { Event } from './cdc-topic.ts';
 import { BIG, T, expectComplete, readBack, unchangedOf } from './large-values.ts';
 import { stateDirOf } from './source-process.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readPosition } from '../../../connectors/postgres-source/position.ts';
+import { readPosition } from '../../../connectors/postgres-source/place/position.ts';
 import { KafkaView } from './cdc-topic.ts';
 import { debeziumEvents } from './debezium-view.ts';
 import { openPostgresRelay } from './postgres-relay.ts';

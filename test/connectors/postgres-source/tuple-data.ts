@@ -1,4 +1,4 @@
-import { Tuple, readTupleData } from '../../../connectors/postgres-source/tuple.ts';
+import { Tuple, readTupleData } from '../../../connectors/postgres-source/changes/tuple.ts';
 
 /** A cell's text, SQL null, or a TOAST value that was not sent. */
 export type Cell = string | null | { readonly unchanged: true };

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { Catalog } from '../../../connectors/postgres-source/catalog.ts';
-import type { TableSchema } from '../../../connectors/postgres-source/table-schema.ts';
-import { tableSchema } from '../../../connectors/postgres-source/table-schema.ts';
-import type { TypePolicy } from '../../../connectors/postgres-source/type-policy.ts';
-import { parseColumnRules } from '../../../connectors/postgres-source/type-policy.ts';
-import { WireConnection } from '../../../connectors/postgres-source/wire-connection.ts';
+import { Catalog } from '../../../connectors/postgres-source/shapes/catalog.ts';
+import type { TableSchema } from '../../../connectors/postgres-source/shapes/table-schema.ts';
+import { tableSchema } from '../../../connectors/postgres-source/shapes/table-schema.ts';
+import type { TypePolicy } from '../../../connectors/postgres-source/types/type-policy.ts';
+import { parseColumnRules } from '../../../connectors/postgres-source/types/type-policy.ts';
+import { WireConnection } from '../../../connectors/postgres-source/wire/wire-connection.ts';
 import { decodedBy } from './encoded-column.ts';
 import { type SourceDatabase, createSourceDatabase } from './source-database.ts';
 

@@ -1,0 +1,32 @@
+import type { ColumnTreatment } from '../shapes/table-schema.ts';
+import { CELL, type Tuple, type WrittenValue } from '../changes/tuple.ts';
+
+/** The frame of schemas/serde/wire-format.ts, in place. */
+export function frameAt(out: Buffer, at: number, schemaId: number): number {
+  out[at] = 0;
+  out[at + 1] = schemaId >>> 24;
+  out[at + 2] = schemaId >>> 16;
+  out[at + 3] = schemaId >>> 8;
+  out[at + 4] = schemaId;
+  return at + 5;
+}
+
+/** What a value takes beyond its text because of what is done to it. */
+export function extraBytesMax(treatment: ColumnTreatment): number {
+  return treatment === null || treatment === 'exclude' ? 0 : treatment.extraBytesMax;
+}
+
+/** Of all columns of a row. */
+export function textBytes(row: Tuple | null): number {
+  let bytes = 0;
+  if (row === null) return bytes;
+  for (let i = 0; i < row.count; i++) bytes += cellBytes(row, i);
+  return bytes;
+}
+
+/** Of one column. */
+export function cellBytes(row: Tuple, i: number): number {
+  const kind = row.kinds[i];
+  if (kind === CELL.text) return (row.ends[i] as number) - (row.starts[i] as number);
+  return kind === CELL.filled ? (row.filled[i] as WrittenValue).avro.length : 0;
+}
