@@ -1,7 +1,7 @@
 import { systemClock } from '../../../infra/process/clock.ts';
 import { TABLE_CONFIG } from '../../../schemas/topic.ts';
 import { watchTopic } from './topic-watch.ts';
-import { copyOut, receiveLogical } from './ceiling.ts';
+import { type ProgramRun, copyOut, receiveLogical } from './ceiling.ts';
 import type { BenchPlace } from './bench-place.ts';
 import { lastErrors } from './debezium-worker.ts';
 import type { DebeziumRequest, DebeziumWorker } from './debezium-worker.ts';
@@ -23,32 +23,32 @@ export interface Measuring {
   readonly compression: string;
 }
 
-const untold = (rows: number, seconds: number): PartRun => ({
+const runOf = (rows: number, { seconds, cpuSeconds }: ProgramRun): PartRun => ({
   rowsPerSecond: rows / seconds,
-  cpuMicrosPerRow: null,
+  cpuMicrosPerRow: (cpuSeconds / rows) * 1e6,
   peakMib: null,
 });
 
 export async function ceilingRun({ database, rows, endLsn, ...segment }: WalSegment): Promise<PartRun> {
   const slot = `${database.name}_ceiling`;
   await segment.copySlot(slot);
-  const seconds = await receiveLogical(database.url, slot, endLsn);
+  const run = await receiveLogical(database.url, slot, endLsn);
   await segment.dropSlot(slot);
-  return untold(rows, seconds);
+  return runOf(rows, run);
 }
 
 export async function copyRun({ url }: BenchDatabase, rows: number): Promise<PartRun> {
-  return untold(rows, await copyOut(url, ORDERS));
+  return runOf(rows, await copyOut(url, ORDERS));
 }
 
 export async function readerRun(
   { place }: Measuring,
   segment: WalSegment,
-  program: 'reader-run.ts' | 'peer-run.ts' | 'offline-run.ts',
+  program: 'reader-run.ts' | 'drain-run.ts' | 'peer-run.ts' | 'offline-run.ts',
 ): Promise<PartRun> {
   const { name } = segment.database;
   // The source knows its slot by its position in Kafka, which is of one slot.
-  const slot = program === 'peer-run.ts' ? `${name}_peer` : name;
+  const slot = program === 'peer-run.ts' || program === 'drain-run.ts' ? `${name}_other` : name;
   if (slot === name) await segment.rewind();
   else await segment.copySlot(slot);
   const run = await runReader(place, program, segment, slot);

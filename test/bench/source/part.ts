@@ -7,7 +7,14 @@ export const SIZES = [1, 100, 10_000] as const;
 export const PARTS = [
   ...SIZES.flatMap(
     (size) =>
-      [`ceiling-${size}`, `reader-${size}`, `peer-${size}`, `ours-${size}`, `debezium-${size}`] as const,
+      [
+        `ceiling-${size}`,
+        `drain-${size}`,
+        `reader-${size}`,
+        `peer-${size}`,
+        `ours-${size}`,
+        `debezium-${size}`,
+      ] as const,
   ),
   'offline',
   'ceiling-snapshot',

@@ -24,7 +24,8 @@ function rivalsOf(part: Part): { readonly ceiling?: Part; readonly peer?: Part }
   for (const size of SIZES) {
     if (part === `reader-${size}`) return { ceiling: `ceiling-${size}`, peer: `peer-${size}` };
     if (part === `ours-${size}`) return { ceiling: `ceiling-${size}`, peer: `debezium-${size}` };
-    if (part === `debezium-${size}` || part === `peer-${size}`) return { ceiling: `ceiling-${size}` };
+    if ([`debezium-${size}`, `peer-${size}`, `drain-${size}`].includes(part))
+      return { ceiling: `ceiling-${size}` };
   }
   return part === 'debezium-snapshot' ? { ceiling: 'ceiling-snapshot' } : {};
 }
@@ -32,7 +33,7 @@ function rivalsOf(part: Part): { readonly ceiling?: Part; readonly peer?: Part }
 /** `runs`: of the part, on all lines that `--json` prints. */
 export function sourceFigures(results: Results): readonly Figure[] {
   return [...results].flatMap(([part, ours]) => {
-    if (!/^(ours|reader|offline)/.test(part)) return [];
+    if (!/^(ours|reader|drain|offline)/.test(part)) return [];
     const rivals = rivalsOf(part);
     const ceiling = rivals.ceiling === undefined ? undefined : results.get(rivals.ceiling);
     const peer = rivals.peer === undefined ? undefined : results.get(rivals.peer);
