@@ -1,7 +1,9 @@
+import { Socket } from 'node:net';
 import { Client, type QueryResultRow } from 'pg';
 import { assert } from '../../../infra/process/assert.ts';
 import { Failure } from '../../../infra/process/failure.ts';
 import { connectFailure } from './connect-failure.ts';
+import { ReadSocket } from './read-socket.ts';
 import { sessionUrl } from './session-settings.ts';
 import { WireFramer } from './wire-framer.ts';
 
@@ -32,6 +34,7 @@ export type OnArrival = (segment: Buffer, start: number, end: number) => void;
  */
 export class WireConnection implements AsyncDisposable {
   readonly #client: Client;
+  readonly #plain: ReadSocket;
   readonly #queueBytesMax: number;
   readonly #ended = Promise.withResolvers<void>();
   #queue: Buffer[] = [];
@@ -45,8 +48,9 @@ export class WireConnection implements AsyncDisposable {
   /** A plain query without an answer for so long is given up, milliseconds; null: it may wait, as for a lock. */
   queryMaxMs: number | null = null;
 
-  private constructor(client: Client, queueBytesMax: number) {
+  private constructor(client: Client, plain: ReadSocket, queueBytesMax: number) {
     this.#client = client;
+    this.#plain = plain;
     this.#queueBytesMax = queueBytesMax;
     client.on('error', (error) => this.#lose(error));
     client.on('end', () => {
@@ -57,15 +61,19 @@ export class WireConnection implements AsyncDisposable {
 
   /** @throws Failure `source.*` for a refused login; whatever `pg` says of a server that is away */
   static async open(options: WireOptions): Promise<WireConnection> {
+    const plain = new ReadSocket();
     let client: Client | undefined;
     try {
       client = new Client({
+        // Under TLS the bytes of the socket are not those of the stream.
+        stream: (...asked: readonly { readonly ssl: unknown }[]) =>
+          asked[0]?.ssl ? new Socket() : plain.socket,
         connectionString: sessionUrl(options),
         connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
         keepAlive: true,
         keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
       });
-      const connection = new WireConnection(client, options.queueBytesMax ?? QUEUE_BYTES_MAX);
+      const connection = new WireConnection(client, plain, options.queueBytesMax ?? QUEUE_BYTES_MAX);
       await client.connect();
       // Not yet in anybody's hands, who could end it when the line goes dead.
       const asked = { text: UNCONVERTED_SQL, query_timeout: CONNECT_TIMEOUT_MS };
@@ -115,7 +123,14 @@ export class WireConnection implements AsyncDisposable {
     const { stream } = this.#client.connection;
     stream.removeAllListeners('data');
     const framer = new WireFramer(onArrival);
-    stream.on('data', (chunk: Buffer) => this.#arrive(framer, chunk));
+    const push = (chunk: Buffer): void => this.#arrive(() => framer.push(chunk));
+    if (stream === this.#plain.socket)
+      this.#plain.target = {
+        room: () => framer.room(),
+        arrived: (bytes) => this.#arrive(() => framer.arrived(bytes)),
+        push,
+      };
+    else stream.on('data', push);
   }
 
   /** Sends a query over the simple protocol; the answer comes out of {@link take}. */
@@ -186,9 +201,9 @@ export class WireConnection implements AsyncDisposable {
     this.nudge();
   }
 
-  #arrive(framer: WireFramer, chunk: Buffer): void {
+  #arrive(frame: () => Buffer | null): void {
     try {
-      const segment = framer.push(chunk);
+      const segment = frame();
       // What it would follow is dropped: whoever read on would pass over a part of the stream.
       if (segment === null || this.#isAborted) return;
       this.#queue.push(segment);
