@@ -255,6 +255,7 @@ async function stream(session: Session, start: Progress): Promise<void> {
       batcher,
       publisher,
       clock: context.clock,
+      log: context.log,
       onStreaming,
       signal,
     });

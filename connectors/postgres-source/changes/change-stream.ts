@@ -1,4 +1,6 @@
 import type { Clock } from '../../../infra/process/clock.ts';
+import { describe } from '../../../infra/process/failure.ts';
+import type { Log } from '../../../infra/process/log.ts';
 import type { Acker } from '../place/acker.ts';
 import type { Batcher } from '../publish/batcher.ts';
 import type { ChangeReader } from './change-reader.ts';
@@ -23,18 +25,36 @@ export interface ChangeStreamOptions {
   readonly clock: Clock;
   /** The server accepted the stream. */
   readonly onStreaming: () => void;
+  readonly log: Log;
   readonly signal: AbortSignal;
 }
 
 /**
  * Pulls segments until `signal`, then publishes what is complete. Rows are committed at once while nothing waits
- * behind them; with a backlog they are grouped.
+ * behind them; with a backlog they are grouped. What was complete before an error is published all the same: a change
+ * that stops the source holds nothing back that was committed before it.
  */
 export async function streamChanges(options: ChangeStreamOptions): Promise<void> {
-  const { wire, reader, batcher, clock, signal } = options;
+  const { wire, batcher, clock, signal, log } = options;
   const wake = (): void => wire.nudge();
   signal.addEventListener('abort', wake, { once: true });
-  using idle = clock.every(TICK_MS, idleTick(options));
+  const idle = clock.every(TICK_MS, idleTick(options));
+  try {
+    await pullChanges(options);
+  } catch (error) {
+    await batcher
+      .drain()
+      .catch((second: unknown) => log.debug({ err: second }, `not published: ${describe(second)}`));
+    throw error;
+  } finally {
+    idle[Symbol.dispose]();
+    signal.removeEventListener('abort', wake);
+  }
+  await batcher.drain();
+}
+
+async function pullChanges(options: ChangeStreamOptions): Promise<void> {
+  const { wire, reader, batcher, signal } = options;
   let slice = 0;
   let told = false;
   while (!signal.aborted) {
@@ -56,9 +76,6 @@ export async function streamChanges(options: ChangeStreamOptions): Promise<void>
       await nextTurn();
     }
   }
-  idle[Symbol.dispose]();
-  signal.removeEventListener('abort', wake);
-  await batcher.drain();
 }
 
 /** Progress beyond the last row (other tables' WAL, the last cut) goes out when nothing else does. */
