@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { must } from '../../../infra/process/assert.ts';
 import { streamTables, told } from './streamed-tables.ts';
 
 const T = 'CREATE TABLE t (id int PRIMARY KEY, v text);';
@@ -70,6 +71,33 @@ test('S17 a key that is defined anew, and that the registry does not take, stops
   expect(tables.source().log()).toContain('registry.incompatible');
   // A transaction is committed some milliseconds before its marker lets readers see it.
   expect(told(await tables.view.eventsOnce(tables.topicOf('t'), 1))).toEqual(['c 1 a']);
+});
+
+test('S17 a key that is defined anew, and that the registry takes, is the key from then on', async () => {
+  await using tables = await streamTables('CREATE TABLE t (id int, v text NOT NULL, PRIMARY KEY (id, v))', [
+    't',
+  ]);
+  const { sql } = tables.database;
+  await sql("INSERT INTO t VALUES (1, 'a')");
+  // Whoever reads the shorter key finds it in the longer one.
+  await sql('ALTER TABLE t DROP CONSTRAINT t_pkey, ADD PRIMARY KEY (id)');
+  await sql("INSERT INTO t VALUES (2, 'b')");
+  await sql("UPDATE t SET v = 'c' WHERE id = 2");
+  await sql('DELETE FROM t WHERE id = 2');
+  expect(told(await tables.settled('t'))).toEqual(['c 1/a a', 'c 2 b', 'u 2 c', 'd 2 -']);
+});
+
+test('S124 what Postgres puts into a column by itself is no default of its Avro field', async () => {
+  await using tables = await streamTables(
+    "CREATE TABLE t (id serial PRIMARY KEY, v text NOT NULL DEFAULT 'none', n int DEFAULT 7, at timestamptz DEFAULT now())",
+    ['t'],
+  );
+  await tables.database.sql('INSERT INTO t DEFAULT VALUES');
+  const [event] = await tables.settled('t');
+  expect(event?.value).toMatchObject({ v: 'none', n: 7 });
+  const { fields } = await tables.view.schemaOf(must(event, 'the row'));
+  const defaults = fields.filter(({ name }) => ['v', 'n', 'at'].includes(name)).map((field) => field.default);
+  expect(defaults).toEqual([null, null, null]);
 });
 
 test('S103 a row filter turns updates into creates and deletes', async () => {
