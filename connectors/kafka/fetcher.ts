@@ -11,7 +11,14 @@ import { ERROR, failureOf } from './error-code.ts';
 import { fetchRequest } from './fetch-request.ts';
 import type { FetchLimits, FetchedPartition } from './fetch-request.ts';
 import type { OffsetLookup } from './offsets.ts';
-import type { ConsumerRecord, FetchedBatch, Fetcher, PartitionOffset, TopicPartition } from './port.ts';
+import type {
+  ConsumerRecord,
+  FetchedBatch,
+  Fetcher,
+  FetcherOptions,
+  PartitionOffset,
+  TopicPartition,
+} from './port.ts';
 
 /** Bytes of one answer. */
 const FETCH_BYTES_MAX = 4 * 1024 * 1024;
@@ -53,18 +60,18 @@ interface Backoff {
   held: boolean;
 }
 
-export interface FetcherOptions {
+interface FetcherParts extends FetcherOptions {
   readonly context: ClientContext;
   readonly cluster: Cluster;
   readonly listOffsets: OffsetLookup['listOffsets'];
 }
 
-export function openFetcher(options: FetcherOptions): Fetcher {
+export function openFetcher(options: FetcherParts): Fetcher {
   return new PrefetchingFetcher(options);
 }
 
 class PrefetchingFetcher implements Fetcher {
-  readonly #options: FetcherOptions;
+  readonly #options: FetcherParts;
   readonly #lanes: readonly Connections[];
   readonly #busy: readonly Set<number>[];
   readonly #backoffs = new Map<string, Backoff>();
@@ -78,7 +85,7 @@ class PrefetchingFetcher implements Fetcher {
   #failure: Error | undefined;
   #wake: AbortController | undefined;
 
-  constructor(options: FetcherOptions) {
+  constructor(options: FetcherParts) {
     this.#options = options;
     this.#lanes = LANES.map(() => new Connections(options.context));
     this.#busy = LANES.map(() => new Set<number>());
@@ -173,10 +180,8 @@ class PrefetchingFetcher implements Fetcher {
   #launch(leader: number, readings: readonly Reading[]): void {
     if (this.#isHeldBack(brokerKey(leader))) return;
     const lane = this.#busy.findIndex((busy) => !busy.has(leader));
-    const bytesMax = Math.min(
-      FETCH_BYTES_MAX,
-      BUFFERED_BYTES_MAX - this.#reservedBytes - this.#waitingBytes(),
-    );
+    const { bufferedBytesMax = BUFFERED_BYTES_MAX } = this.#options;
+    const bytesMax = Math.min(FETCH_BYTES_MAX, bufferedBytesMax - this.#reservedBytes - this.#waitingBytes());
     if (lane < 0 || bytesMax < PARTITION_FETCH_BYTES_MAX) return;
     // On a quiet broker all partitions gather for one long wait, instead of two requests taking turns for ever.
     if (lane === 0 && this.#quiet.has(leader) && this.#busy[1]!.has(leader)) return;

@@ -75,7 +75,7 @@ export async function connectKafka(options: KafkaOptions & KafkaResources): Prom
         compression,
         deliveryTimeoutMs: DELIVERY_TIMEOUT_MS,
       }),
-    openFetcher: () => openFetcher({ context, cluster, listOffsets: offsets.listOffsets }),
+    openFetcher: (own = {}) => openFetcher({ ...own, context, cluster, listOffsets: offsets.listOffsets }),
     joinGroup: (group) => Promise.resolve(openGroupMember({ context, cluster, group })),
     async [Symbol.asyncDispose]() {
       await deletions[Symbol.asyncDispose]();

@@ -316,7 +316,7 @@ export interface Kafka extends Admin, AsyncDisposable {
     options?: TransactionalProducerOptions,
   ): Promise<TransactionalProducer>;
   openIdempotentProducer(options?: ProducerOptions): Promise<Producer>;
-  openFetcher(): Fetcher;
+  openFetcher(options?: FetcherOptions): Fetcher;
   joinGroup(options: GroupOptions): Promise<GroupMember>;
   /** Committed offsets that are stable (require_stable, KIP-447), null where none is. */
   committedOffsets(
@@ -330,6 +330,11 @@ export interface Kafka extends Admin, AsyncDisposable {
     partitions: readonly TopicPartition[],
     which: 'earliest' | 'high-watermark' | 'last-stable',
   ): Promise<readonly number[]>;
+}
+
+export interface FetcherOptions {
+  /** What may wait for poll, or be on its way, in all. Bytes, at least 1 MiB. Default 64 MiB. */
+  readonly bufferedBytesMax?: number;
 }
 
 export interface KafkaOptions {

@@ -22,6 +22,11 @@ export class RecordList {
     return this.#length;
   }
 
+  /** What the records' places are in, each once. */
+  buffers(): ReadonlySet<Buffer> {
+    return new Set(this.#buffers);
+  }
+
   /** Keeps the places that the record names, so its buffers too; the record itself may be used again. */
   add(record: ProducerRecord): void {
     this.#addBytes(record instanceof RecordBytes ? record : new RecordBytes().set(record));

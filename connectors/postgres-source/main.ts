@@ -7,6 +7,7 @@ import { Metrics } from '../../infra/process/metrics.ts';
 import type { OptionSpecs, Options } from '../../infra/process/options.ts';
 import { ROLE_OPTIONS, count, requiredText } from '../../infra/process/role-options.ts';
 import { runRole } from '../../infra/process/role.ts';
+import { keepYoungHeapSmall } from '../../infra/process/young-heap.ts';
 import { connectRegistry } from '../../schemas/serde/schema-registry.ts';
 import { kafkaSecurity } from '../kafka/configured-security.ts';
 import { connectKafka } from '../kafka/kafka.ts';
@@ -123,6 +124,7 @@ async function run(options: Options<typeof OPTIONS>, log: Log, signal: AbortSign
   await runSource(withEvents(options), context, signal);
 }
 
+keepYoungHeapSmall();
 await runRole(
   {
     name: 'source',

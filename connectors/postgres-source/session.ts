@@ -207,13 +207,14 @@ async function stream(session: Session, start: Progress): Promise<void> {
   endWithStream(session);
   const acker = new Acker(start.endLsn);
   const cursor = new TransactionCursor(start);
-  const batcher = new Batcher(
+  const batcher: Batcher = new Batcher(
     start,
     options.batchBytesMax,
     async (records, reached) => {
       const { length } = records;
       await publisher.publish(records, reached);
       session.toast.committed(length, reached.endLsn);
+      session.book.published(records, batcher.buffers);
       acker.published(reached.endLsn);
       context.metrics.copies.publishedLsn = reached.endLsn;
     },

@@ -65,6 +65,7 @@ async function pullChanges(options: ChangeStreamOptions): Promise<void> {
       continue;
     }
     await reader.consume(segment);
+    wire.giveBack(segment);
     if (reader.streaming && !told) {
       told = true;
       options.onStreaming();

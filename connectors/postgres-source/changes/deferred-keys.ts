@@ -119,7 +119,8 @@ export class DeferredKeys {
     const name = `${relationOid}/${text}`;
     let change = this.#changes.get(name);
     if (change === undefined) {
-      change = { key, encoder, rows: [], ended: false, before: null };
+      // The encoder's memory is used again, maybe before the transaction ends.
+      change = { key: key && Buffer.from(key), encoder, rows: [], ended: false, before: null };
       this.#changes.set(name, change);
     }
     return change;

@@ -25,7 +25,9 @@ export function linkedKeys(encoder: RowEncoder, { ended, begun }: KeyChange): Ke
   const links = ({ topic, value, headers }: ProducerRecord): boolean =>
     topic === encoder.target.topic && (value?.length ?? 0) + headerBytes(headers ?? []) <= room;
   if (!links(ended) || !links(begun)) return { ended, begun };
-  return { ended: withHeader(ended, newKey, begun.key), begun: withHeader(begun, oldKey, ended.key) };
+  // The two may go out in different parts of a transaction, and the memory of the first is used again.
+  const [endedKey, begunKey] = [Buffer.from(ended.key), Buffer.from(begun.key)];
+  return { ended: withHeader(ended, newKey, begunKey), begun: withHeader(begun, oldKey, endedKey) };
 }
 
 /** What follows a deletion, so that compaction drops its key; null for nothing. A dead letter ends no key. */

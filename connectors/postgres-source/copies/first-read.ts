@@ -52,13 +52,14 @@ export async function readFirst(
     sessions.add(reading);
     return reading;
   };
-  const batcher = new Batcher(
+  const batcher: Batcher = new Batcher(
     progress,
     options.batchBytesMax,
     async (records, reached) => {
       const { length } = records;
       await publisher.publish(records, reached);
       session.toast.committed(length, reached.endLsn);
+      session.book.published(records, batcher.buffers);
     },
     (error) => {
       for (const reading of sessions) reading.abort(error);

@@ -253,6 +253,7 @@ async function readRange(
       at = reader.read(segment, at);
       if (batcher.full) await batcher.makeRoom();
     }
+    session.giveBack(segment);
     read.rows += reader.rows - before;
     if (read.pace.isDue) {
       const report = read.pace.report(read.rows);

@@ -63,6 +63,11 @@ export class Batcher {
     return this.#published;
   }
 
+  /** What the records are in that wait for a Kafka transaction; not of those that are being published. */
+  get buffers(): ReadonlySet<Buffer> {
+    return this.#records.buffers();
+  }
+
   /** Bytes that wait for a Kafka transaction. */
   get bytes(): number {
     return this.#bytes;

@@ -22,6 +22,7 @@ import {
   ShapeAdmission,
   type ShapeAdmissionOptions,
 } from './shape-admission.ts';
+import type { RecordList } from '../../kafka/record-list.ts';
 import { Slab } from '../records/slab.ts';
 import {
   type FilterOptions,
@@ -99,6 +100,11 @@ export class SchemaBook {
     this.#badRows = new BadRows(badRows);
     this.#letters = new BadRows({ ...badRows, onBadRow: 'dead-letter' });
     this.#admission = new ShapeAdmission(options);
+  }
+
+  /** Records of ours are in Kafka; `waiting` is what others are in that are not. */
+  published(records: RecordList, waiting: ReadonlySet<Buffer>): void {
+    this.#slab.reuse(records.buffers(), waiting);
   }
 
   /**

@@ -36,8 +36,8 @@ const RECORDS_UNNOTED_MAX = 10_000;
 
 /**
  * Completes rows with the values that Postgres does not send again. It is told of every record of a table before it is
- * published, and remembers from it what a later event may lack: at first beside the store, in the record's own bytes,
- * and in the store once it is in Kafka.
+ * published, and remembers from it what a later event may lack: at first beside the store, in memory, and in the store
+ * once it is in Kafka.
  */
 export class ToastFill implements Disposable {
   readonly #options: ToastFillOptions;
@@ -166,7 +166,7 @@ export class ToastFill implements Disposable {
     if (!isLarge && !this.#mayHave(table.topic, record)) return;
     const { key } = record;
     if (key === null) return;
-    const effect = table.effect(record, key.subarray(FRAME_BYTES));
+    const effect = table.effect(record, Buffer.from(key.subarray(FRAME_BYTES)));
     if (effect.puts.length > 0) this.#filter.add(table.topic, effect.key);
     else if (effect.drops.length === 0) return;
     this.#note(effect);
@@ -218,7 +218,8 @@ export class ToastFill implements Disposable {
   #noteGone(table: ToastTable, record: ProducerRecord): void {
     const { key } = record;
     if (key === null || !this.#mayHave(table.topic, record)) return;
-    this.#note({ topic: table.topic, key: key.subarray(FRAME_BYTES), gone: true, drops: [], puts: [] });
+    const body = Buffer.from(key.subarray(FRAME_BYTES));
+    this.#note({ topic: table.topic, key: body, gone: true, drops: [], puts: [] });
   }
 
   #mayHave(topic: number, record: ProducerRecord): boolean {

@@ -12,6 +12,8 @@ import { type ToastTable, replayedEffect } from './toast-table.ts';
 
 const LOG_INTERVAL_MS = 5_000;
 const POLL_MAX_MS = 500;
+/** The records of a poll become objects all at once. */
+const BUFFERED_BYTES_MAX = 8 * 1024 * 1024;
 /** Keys of dead letters that are held in memory while the topics are read. */
 const LETTERS_MAX = 200_000;
 
@@ -92,7 +94,7 @@ class Replay {
 
   async run(): Promise<boolean> {
     const { kafka, store, clock, log, signal } = this.#options;
-    await using fetcher = kafka.openFetcher();
+    await using fetcher = kafka.openFetcher({ bufferedBytesMax: BUFFERED_BYTES_MAX });
     const starts = [...this.#topics.values()].flatMap(({ topic, offsets }) =>
       offsets.map((offset, partition) => ({ topic, partition, offset })),
     );

@@ -83,7 +83,7 @@ export class ToastTable {
   }
 }
 
-/** The value of a toast column in a record that was read. */
+/** The value of a toast column in a record: a copy, for the record's memory is used again. */
 export function writtenValue(
   places: ToastPlaces,
   column: number,
@@ -91,7 +91,7 @@ export function writtenValue(
   headers: readonly Header[],
 ): WrittenValue {
   return {
-    avro: value.subarray(places.starts[column], places.ends[column]),
+    avro: Buffer.from(value.subarray(places.starts[column], places.ends[column])),
     special: headers.length === 0 ? null : places.special(column, headers),
   };
 }

@@ -37,6 +37,7 @@ export class WireConnection implements AsyncDisposable {
   readonly #plain: ReadSocket;
   readonly #queueBytesMax: number;
   readonly #ended = Promise.withResolvers<void>();
+  #framer: WireFramer | null = null;
   #queue: Buffer[] = [];
   #queuedBytes = 0;
   #paused = false;
@@ -123,6 +124,7 @@ export class WireConnection implements AsyncDisposable {
     const { stream } = this.#client.connection;
     stream.removeAllListeners('data');
     const framer = new WireFramer(onArrival);
+    this.#framer = framer;
     const push = (chunk: Buffer): void => this.#arrive(() => framer.push(chunk));
     if (stream === this.#plain.socket)
       this.#plain.target = {
@@ -155,6 +157,11 @@ export class WireConnection implements AsyncDisposable {
       this.#client.connection.stream.resume();
     }
     return segment;
+  }
+
+  /** Nothing of the segment is needed any more: its memory is read into again. Who holds a view of it does not call this. */
+  giveBack(segment: Buffer): void {
+    this.#framer?.giveBack(segment);
   }
 
   /** Resolves when {@link take} has something to say, or after {@link nudge}. */

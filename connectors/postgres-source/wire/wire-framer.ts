@@ -5,6 +5,8 @@ export const HEADER_BYTES = 5;
 
 /** Bytes that are read into one piece of memory, one behind the other. */
 const SLAB_BYTES = 256 * 1024;
+/** Pieces that wait for their next use: 8 MiB, what a stream's queue takes. */
+const SPARE_MAX = 32;
 /** The system is not asked for less than this at a time. */
 const ROOM_BYTES_MIN = 32 * 1024;
 
@@ -17,6 +19,9 @@ type Peek = (segment: Buffer, start: number, end: number) => void;
  */
 export class WireFramer {
   readonly #peek: Peek;
+  readonly #spare: Buffer[] = [];
+  /** Of each piece of memory, how many segments of it are with their readers. */
+  readonly #lent = new WeakMap<ArrayBufferLike, number>();
   #slab: Buffer = Buffer.allocUnsafeSlow(SLAB_BYTES);
   /** Where the first message that is not whole begins, and where its bytes end for now. */
   #start = 0;
@@ -41,7 +46,7 @@ export class WireFramer {
 
   /**
    * Takes `bytes` that were written into {@link room}. Returns the whole messages that are there now, or null. A view: it
-   * is valid as long as it is held.
+   * is valid until it is given back, or as long as it is held when it never is.
    * @throws Failure `source.protocol` when the bytes cannot be messages
    */
   arrived(bytes: number): Buffer | null {
@@ -51,7 +56,18 @@ export class WireFramer {
     const start = this.#start;
     const end = this.#walk(slab, start, this.#end);
     this.#start = end;
-    return end === start ? null : slab.subarray(start, end);
+    if (end === start) return null;
+    this.#lent.set(slab.buffer, (this.#lent.get(slab.buffer) ?? 0) + 1);
+    return slab.subarray(start, end);
+  }
+
+  /** A segment that nobody reads any more. Its memory is used again when all segments of it are back. */
+  giveBack({ buffer }: Buffer): void {
+    const lent = (this.#lent.get(buffer) ?? 0) - 1;
+    if (lent < 0) return;
+    this.#lent.set(buffer, lent);
+    if (lent > 0 || buffer === this.#slab.buffer || buffer.byteLength !== SLAB_BYTES) return;
+    if (this.#spare.length < SPARE_MAX) this.#spare.push(Buffer.from(buffer));
   }
 
   /** {@link arrived} for bytes that are somewhere else: they are copied. */
@@ -78,13 +94,18 @@ export class WireFramer {
     return start;
   }
 
-  /** The old memory is left to the segments that point into it. */
+  /** The old memory is left to the segments that point into it; without one it is free at once. */
   #renew(roomBytes: number): void {
-    const pending = this.#slab.subarray(this.#start, this.#end);
-    this.#slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, pending.length + roomBytes));
+    const old = this.#slab;
+    const pending = old.subarray(this.#start, this.#end);
+    const bytes = Math.max(SLAB_BYTES, pending.length + roomBytes);
+    const spare = bytes === SLAB_BYTES ? this.#spare.pop() : undefined;
+    this.#slab = spare ?? Buffer.allocUnsafeSlow(bytes);
     pending.copy(this.#slab);
     this.#start = 0;
     this.#end = pending.length;
+    if (this.#lent.get(old.buffer) === 0 && old.length === SLAB_BYTES && this.#spare.length < SPARE_MAX)
+      this.#spare.push(old);
   }
 }
 

@@ -56,10 +56,13 @@ export async function readerRun(
   return run;
 }
 
-export async function roleRun(measuring: Measuring, segment: WalSegment): Promise<PartRun> {
+export async function roleRun(measuring: Measuring, segment: WalSegment, round: number): Promise<PartRun> {
   const { name } = segment.database;
-  await segment.rewind();
-  return await watchRole(measuring, segment.database, segment.rows, { slot: name, prefix: name }, {});
+  const prefix = `${name}_${round}`;
+  const topic = { name: `${prefix}.${ORDERS}`, partitions: measuring.partitions, config: TABLE_CONFIG };
+  await measuring.place.kafka.ensureTopics([topic]);
+  await segment.rewind(prefix);
+  return await watchRole(measuring, segment.database, segment.rows, { slot: name, prefix }, {});
 }
 
 /** The snapshot of a new source: slot, position and topics of its own. */

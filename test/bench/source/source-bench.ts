@@ -139,7 +139,7 @@ class SourceBench {
         [`ceiling-${size}`, () => ceilingRun(segment)],
         [`drain-${size}`, () => readerRun(measuring, segment, 'drain-run.ts')],
         [`reader-${size}`, () => readerRun(measuring, segment, 'reader-run.ts')],
-        [`ours-${size}`, () => roleRun(measuring, segment)],
+        [`ours-${size}`, (round) => roleRun(measuring, segment, round)],
         [
           `debezium-${size}`,
           async (round) => {
@@ -208,7 +208,7 @@ class SourceBench {
     await this.#rounds(
       [
         ['ceiling-big', () => ceilingRun(segment)],
-        ['ours-big', () => roleRun(this.#measuring, segment)],
+        ['ours-big', (round) => roleRun(this.#measuring, segment, round)],
       ],
       1,
     );

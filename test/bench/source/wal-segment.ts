@@ -1,4 +1,5 @@
 import type { Kafka } from '../../../connectors/kafka/port.ts';
+import { bookkeepingTopics } from '../../../connectors/postgres-source/shapes/topics.ts';
 import type { BenchDatabase } from './bench-database.ts';
 import { createBenchDatabase } from './bench-database.ts';
 import type { BenchPlace } from './bench-place.ts';
@@ -20,8 +21,11 @@ export interface WalSegment {
   /** A new slot before the first row. */
   readonly copySlot: (name: string) => Promise<void>;
   readonly dropSlot: (name: string) => Promise<void>;
-  /** Puts the slot and the position of the source (both named as the database) back before the first row. */
-  readonly rewind: () => Promise<void>;
+  /**
+   * Puts the slot of the source (named as the database) back before the first row, and its position into topics of
+   * `prefix`. Topics of an earlier run would be read back for their large values first.
+   */
+  readonly rewind: (prefix?: string) => Promise<void>;
   readonly drop: () => Promise<void>;
 }
 
@@ -68,11 +72,12 @@ export async function writeSegment(
     endLsn,
     copySlot,
     dropSlot,
-    async rewind() {
+    async rewind(prefix = name) {
       await dropSlot(name);
       await copySlot(name);
+      await place.kafka.ensureTopics(bookkeepingTopics(prefix));
       await using producer = await place.kafka.openIdempotentProducer();
-      const record = { topic: `${name}.position`, partition: 0, timestamp: Date.now() };
+      const record = { topic: `${prefix}.position`, partition: 0, timestamp: Date.now() };
       await producer.send([{ ...record, key: Buffer.from(name), value: position }]);
     },
     drop: () => database.drop(),

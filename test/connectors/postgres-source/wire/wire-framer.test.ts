@@ -62,6 +62,20 @@ test('what was given out stays as it was, however much is read behind it', () =>
   expect(Buffer.concat(segments).equals(Buffer.concat(stream))).toBe(true);
 });
 
+test('memory is read into again when all of its segments are back, and not before', () => {
+  const framer = new WireFramer(() => undefined);
+  const memory = new Set<ArrayBufferLike>();
+  const bytes = message('d', Buffer.alloc(60_000, 1));
+  const [kept] = read(framer, bytes);
+  for (let i = 0; i < 100; i++)
+    for (const segment of read(framer, bytes)) {
+      memory.add(segment.buffer);
+      framer.giveBack(segment);
+    }
+  expect(kept?.equals(bytes)).toBe(true);
+  expect(memory.size).toBeLessThanOrEqual(4);
+});
+
 test('a message larger than the memory that others share is one piece when its last byte is there', () => {
   const whole = message('d', Buffer.alloc(1_000_000, 7));
   const framer = new WireFramer(() => undefined);
