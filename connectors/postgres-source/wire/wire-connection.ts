@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import { Client, type QueryResultRow } from 'pg';
 import { assert } from '../../../infra/process/assert.ts';
+import { systemClock } from '../../../infra/process/clock.ts';
 import { Failure } from '../../../infra/process/failure.ts';
 import { connectFailure } from './connect-failure.ts';
 import { ReadSocket } from './read-socket.ts';
@@ -62,7 +63,7 @@ export class WireConnection implements AsyncDisposable {
 
   /** @throws Failure `source.*` for a refused login; whatever `pg` says of a server that is away */
   static async open(options: WireOptions): Promise<WireConnection> {
-    const plain = new ReadSocket();
+    const plain = new ReadSocket(systemClock);
     let client: Client | undefined;
     try {
       client = new Client({
