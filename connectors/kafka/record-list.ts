@@ -10,13 +10,20 @@ const SEARCH_MAX = 32;
 
 /** Records in the order in which they were added, as numbers in two arrays: no object is kept for a record. */
 export class RecordList {
-  #places = new Int32Array(FIRST_CAPACITY * STRIDE);
-  #timestamps = new Float64Array(FIRST_CAPACITY);
+  #places: Int32Array;
+  #timestamps: Float64Array;
   /** Of the few records that have some. */
   readonly #headers = new Map<number, readonly Header[]>();
   readonly #topics: string[] = [];
   readonly #buffers: Buffer[] = [];
   #length = 0;
+
+  /** @param expected records that it will likely have: saves the copies of growing */
+  constructor(expected = 0) {
+    const capacity = Math.max(FIRST_CAPACITY, expected);
+    this.#places = new Int32Array(capacity * STRIDE);
+    this.#timestamps = new Float64Array(capacity);
+  }
 
   get length(): number {
     return this.#length;
@@ -70,7 +77,7 @@ export class RecordList {
 
   /** Takes the records from `index` on out, into a list of their own. */
   splitOff(index: number): RecordList {
-    const rest = new RecordList();
+    const rest = new RecordList(index);
     const record = new RecordBytes();
     for (let i = index; i < this.#length; i++) {
       rest.#addBytes(this.read(i, record));

@@ -16,6 +16,7 @@ import type { SchemaChangeTopic } from '../shapes/schema-change-topic.ts';
 import { BACKFILL_MESSAGE } from '../copies/backfill-request.ts';
 import { StreamShapes } from '../shapes/stream-shapes.ts';
 import { type TransactionHead, transactionHead } from './transaction-head.ts';
+import { int32At } from '../wire/int32.ts';
 import { HEADER_BYTES } from '../wire/wire-framer.ts';
 
 /** The three LSNs in front of a message: the first is its own place. */
@@ -85,7 +86,7 @@ export class ChangeReader {
     const { batcher } = this.#options;
     let at = start;
     while (at < segment.length && !this.#shapes.isPending && this.#unsettled === null && !batcher.full) {
-      const end = at + 1 + segment.readInt32BE(at + 1);
+      const end = at + 1 + int32At(segment, at + 1);
       if (segment[at] === BACKEND.copyData) this.#copyData(segment, at, end);
       else this.#control(segment, at, end);
       if (this.#topicless !== null || this.#isUndrained) return at;
@@ -123,8 +124,8 @@ export class ChangeReader {
     const { cursor, acker } = this.#options;
     const message = this.#message;
     const { change } = this.#head;
-    change.lsnHigh = segment.readInt32BE(at - LSNS_BYTES);
-    change.lsnLow = segment.readInt32BE(at - LSNS_BYTES + 4);
+    change.lsnHigh = int32At(segment, at - LSNS_BYTES);
+    change.lsnLow = int32At(segment, at - LSNS_BYTES + 4);
     switch (message.read(segment, at)) {
       case PGOUTPUT.insert:
         if (message.relationOid === this.#options.events.outbox?.oid) this.#outboxRow(segment);

@@ -13,8 +13,10 @@ export class KeyFilter {
   readonly #bits = new Uint8Array(FILTER_BYTES);
   #first = 0;
   #second = 0;
+  #isEmpty = true;
 
   add(space: number, key: Buffer): void {
+    this.#isEmpty = false;
     this.#hash(space, key, 0, key.length);
     this.#set(this.#first);
     this.#set(this.#second);
@@ -22,6 +24,7 @@ export class KeyFilter {
 
   /** False only for a key, in [start, end) of `source`, that was not added. */
   mayHave(space: number, source: Buffer, start: number, end: number): boolean {
+    if (this.#isEmpty) return false;
     this.#hash(space, source, start, end);
     return this.#has(this.#first) && this.#has(this.#second);
   }

@@ -1,4 +1,5 @@
 import { type Relation, readRelation } from './relation.ts';
+import { int32At } from '../wire/int32.ts';
 import { Tuple, readTupleData } from './tuple.ts';
 
 /** Microseconds from 1970-01-01 to 2000-01-01, where Postgres starts to count. */
@@ -60,14 +61,14 @@ export class PgoutputReader {
 
   /**
    * Reads one message and returns its type byte, one of {@link PGOUTPUT}.
-   * @throws RangeError for a type that protocol 1 does not have, or for bytes that end early
+   * @throws RangeError for a type that protocol 1 does not have, or for bytes that end early in a message without rows
    */
   read(buffer: Buffer, at: number): number {
-    const type = buffer.readUInt8(at);
+    const type = buffer[at] as number;
     this.type = type;
     switch (type) {
       case PGOUTPUT.insert:
-        this.relationOid = buffer.readUInt32BE(at + 1);
+        this.relationOid = int32At(buffer, at + 1) >>> 0;
         this.oldRow = 'none';
         readTupleData(buffer, at + 6, this.newTuple);
         break;
@@ -111,7 +112,7 @@ export class PgoutputReader {
   }
 
   #readUpdate(buffer: Buffer, at: number): void {
-    this.relationOid = buffer.readUInt32BE(at + 1);
+    this.relationOid = int32At(buffer, at + 1) >>> 0;
     let offset = at + 5;
     const mark = buffer[offset];
     this.oldRow = mark === OLD_KEY ? 'key' : mark === OLD_FULL ? 'full' : 'none';

@@ -1,3 +1,5 @@
+import { int32At } from '../wire/int32.ts';
+
 /**
  * What stands in a column: see the TupleData format, and `DataRow`, which knows values and nulls only. `filled` is an
  * unchanged value that was found elsewhere: in {@link Tuple.filled}, as it was written before.
@@ -25,16 +27,22 @@ export class Tuple {
   ends = new Int32Array(FIRST_CAPACITY);
   /** By column, of those that are filled. */
   readonly filled: WrittenValue[] = [];
+  /** Bytes of the message that the row is in, its values and their lengths: no less than the values have. */
+  bytes = 0;
+  /** Avro bytes of the values that are filled. */
+  filledBytes = 0;
 
   /** Gives an unchanged column its value. */
   fill(column: number, value: WrittenValue): void {
     this.kinds[column] = CELL.filled;
     this.filled[column] = value;
+    this.filledBytes += value.avro.length;
   }
 
   /** Empties the tuple and makes room. */
   reset(count: number): void {
     this.count = count;
+    this.filledBytes = 0;
     if (count <= this.kinds.length) return;
     this.kinds = new Uint8Array(count);
     this.starts = new Int32Array(count);
@@ -58,15 +66,16 @@ export function readTupleData(buffer: Buffer, at: number, into: Tuple): number {
   for (let column = 0; column < count; column++) {
     const kind = buffer[offset++];
     if (kind === KIND_TEXT) {
-      const length = buffer.readInt32BE(offset);
+      const start = offset + 4;
+      offset = start + int32At(buffer, offset);
       into.kinds[column] = CELL.text;
-      into.starts[column] = offset + 4;
-      offset += 4 + length;
+      into.starts[column] = start;
       into.ends[column] = offset;
     } else if (kind === KIND_NULL) into.kinds[column] = CELL.null;
     else if (kind === KIND_UNCHANGED) into.kinds[column] = CELL.unchanged;
     else throw new RangeError(`column ${column} has kind 0x${(kind ?? 0).toString(16)}, expected n, u or t`);
   }
+  into.bytes = offset - at;
   return offset;
 }
 
@@ -76,12 +85,13 @@ export function readDataRow(buffer: Buffer, at: number, into: Tuple): number {
   into.reset(count);
   let offset = at + 2;
   for (let column = 0; column < count; column++) {
-    const length = buffer.readInt32BE(offset);
+    const length = int32At(buffer, offset);
     offset += 4;
     into.kinds[column] = length < 0 ? CELL.null : CELL.text;
     into.starts[column] = offset;
     if (length > 0) offset += length;
     into.ends[column] = offset;
   }
+  into.bytes = offset - at;
   return offset;
 }

@@ -161,7 +161,7 @@ export class Batcher {
 
   #startPart(): void {
     const records = this.#records;
-    this.#records = new RecordList();
+    this.#records = new RecordList(records.length);
     this.#bytes = 0;
     this.#complete = {
       ...this.#complete,

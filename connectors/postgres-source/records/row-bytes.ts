@@ -16,12 +16,9 @@ export function extraBytesMax(treatment: ColumnTreatment): number {
   return treatment === null || treatment === 'exclude' ? 0 : treatment.extraBytesMax;
 }
 
-/** Of all columns of a row. */
+/** No less than all columns of a row have. */
 export function textBytes(row: Tuple | null): number {
-  let bytes = 0;
-  if (row === null) return bytes;
-  for (let i = 0; i < row.count; i++) bytes += cellBytes(row, i);
-  return bytes;
+  return row === null ? 0 : row.bytes + row.filledBytes;
 }
 
 /** Of one column. */

@@ -162,6 +162,7 @@ export class ToastFill implements Disposable {
     if (table === null) return;
     // What is set aside is not what the topic has, and the next event may lack it.
     if (record.topic !== encoder.target.topic) return this.#noteGone(table, record);
+    if (table.isSmall(row) && !this.#mayHave(table.topic, record)) return;
     const isLarge = table.weigh(row, moved);
     if (!isLarge && !this.#mayHave(table.topic, record)) return;
     const { key } = record;

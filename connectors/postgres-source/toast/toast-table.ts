@@ -19,6 +19,7 @@ export class ToastTable {
   readonly #places: ToastPlaces;
   readonly #bytes: Float64Array;
   readonly #fates: Uint8Array;
+  readonly #smallBytesMax: number;
 
   constructor(topic: number, encoder: RowEncoder, shape: ToastShape, fields: readonly number[]) {
     this.topic = topic;
@@ -27,6 +28,17 @@ export class ToastTable {
     this.#places = new ToastPlaces(encoder.schema.valueSchema, shape.columns);
     this.#bytes = new Float64Array(shape.sized.length);
     this.#fates = new Uint8Array(shape.columns.length);
+    const growth = shape.sized.reduce((most, column) => Math.max(most, column.growth), 1);
+    const overhead = shape.sized.reduce(
+      (sum, column) => sum + storedBytesMax(0, column.growth) + POINTER_BYTES,
+      0,
+    );
+    this.#smallBytesMax = (shape.targetBytes - shape.fixedBytes - overhead) / growth;
+  }
+
+  /** True of a row that fits as it is, whatever of it is in which column: most do. What was filled in may be large. */
+  isSmall(row: Tuple): boolean {
+    return row.filledBytes === 0 && row.bytes <= this.#smallBytesMax;
   }
 
   /**

@@ -28,9 +28,21 @@ export function writeLongHalves(out: Buffer, at: number, high: number, low: numb
   return offset;
 }
 
+/** Whole numbers from 0 to here keep their zig-zag form within a 31-bit integer. */
+const SMALL_MAX = 0x3fffffff;
+
 /** A long within the safe integers. */
 export function writeLong(out: Buffer, at: number, value: number): number {
-  return writeLongHalves(out, at, Math.floor(value / TWO_32) | 0, (value % TWO_32) | 0);
+  if (value >= 0 && value <= SMALL_MAX) {
+    let zig = value << 1;
+    let offset = at;
+    for (; zig > 0x7f; zig >>>= 7) out[offset++] = (zig & 0x7f) | 0x80;
+    out[offset] = zig;
+    return offset + 1;
+  }
+  const high = Math.floor(value / TWO_32);
+  // A remainder of doubles is a call into the C library.
+  return writeLongHalves(out, at, high | 0, (value - high * TWO_32) | 0);
 }
 
 export function writeBigLong(out: Buffer, at: number, value: bigint): number {

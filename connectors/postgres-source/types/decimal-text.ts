@@ -6,6 +6,7 @@ const LETTER_I = 0x49;
 const ZERO = 0x30;
 /** Digits that a JS number holds exactly, whatever they are. */
 const EXACT_DIGITS = 15;
+const POWERS = Array.from({ length: EXACT_DIGITS + 1 }, (_, power) => 10 ** power);
 /** Where the two decimal places of `lc_monetary=C` begin, from the end: `.99`. */
 const CENTS_DIGITS = 2;
 
@@ -31,8 +32,9 @@ export function writeDecimal(
   if (places > scale || exceeds(source, wholeStart, wholeEnd, precision - scale)) return -1;
   if (wholeEnd - wholeStart + scale > EXACT_DIGITS)
     return writeUnscaled(out, at, bigDecimal(source.toString('latin1', start, end), scale - places));
-  const whole = digits(source, wholeStart, wholeEnd) * 10 ** scale;
-  const unscaled = whole + digits(source, wholeEnd + 1, wholeEnd + 1 + places) * 10 ** (scale - places);
+  const whole = digits(source, wholeStart, wholeEnd) * (POWERS[scale] as number);
+  const fraction = digits(source, wholeEnd + 1, wholeEnd + 1 + places);
+  const unscaled = whole + fraction * (POWERS[scale - places] as number);
   return writeShortest(out, at, negative ? -unscaled : unscaled);
 }
 

@@ -1,4 +1,5 @@
 import { Failure } from '../../../infra/process/failure.ts';
+import { int32At } from './int32.ts';
 
 /** A backend message: type byte, then a length that counts itself. https://www.postgresql.org/docs/current/protocol-message-formats.html */
 export const HEADER_BYTES = 5;
@@ -81,7 +82,7 @@ export class WireFramer {
     let start = from;
     this.#needed = HEADER_BYTES;
     while (start + HEADER_BYTES <= to) {
-      const length = slab.readInt32BE(start + 1);
+      const length = int32At(slab, start + 1);
       if (length < 4) throw badLength(slab[start] ?? 0, length);
       const end = start + 1 + length;
       if (end > to) {
