@@ -77,7 +77,7 @@ const OPTIONS = {
     schema: z.enum(['chunked', 'exported']).default('chunked'),
     help: 'how tables are first read: chunked (beside the stream, by key; goes on where it was after a crash) or exported (before the stream, as they are stored; for windows in event time)',
   },
-  chunkRowsMax: { schema: count.default(10_000), help: 'rows in one chunk of a table that is copied' },
+  chunkRowsMax: { schema: count.default(20_000), help: 'rows in one chunk of a table that is copied' },
   tablesAtOnce: {
     schema: count.default(2),
     help: 'tables that are copied at the same time; each takes two sessions',

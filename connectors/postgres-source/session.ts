@@ -43,7 +43,7 @@ import { WorkingOrder } from './place/working-order.ts';
 /** A Kafka transaction of ours is open for milliseconds; after this long the broker ends one that was left behind. */
 const TRANSACTION_TIMEOUT_MS = 30_000;
 /** Of a chunk that is held in memory, one for each table that is being copied. */
-const CHUNK_BYTES_MAX = 2 * 1024 * 1024;
+const CHUNK_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Everything that one session holds; a lost one is thrown away as a whole. */
 interface Session {

@@ -1,7 +1,7 @@
 import { must } from '../../../infra/process/assert.ts';
 import { BACKEND, backendError } from '../wire/backend-message.ts';
 import type { PublishedTable } from '../shapes/catalog.ts';
-import type { ChunkRow } from './chunk-window.ts';
+import type { ChunkRow } from './chunk-rows.ts';
 import { CHUNK_MESSAGE } from './chunk-windows.ts';
 import type { Relation } from '../changes/relation.ts';
 import { identifier, literal, qualified } from '../wire/sql-text.ts';
@@ -36,8 +36,12 @@ export interface ChunkAnswer {
   readonly rows: readonly ChunkRow[];
   /** The table has no rows behind these. */
   readonly complete: boolean;
+  /** Rows were sent that had no room in the chunk: fewer should be asked for. */
+  readonly isCut: boolean;
   /** The columns were still those of the relation. */
   readonly fits: boolean;
+  /** What the rows are in, to be given back to the session when nobody needs them any more. */
+  readonly segments: readonly Buffer[];
 }
 
 /**
@@ -140,6 +144,7 @@ class ChunkReader {
   readonly #request: ChunkRequest;
   readonly #tuple = new Tuple();
   readonly #rows: ChunkRow[] = [];
+  readonly #segments: Buffer[] = [];
   #visibility: Visibility | null = null;
   #bytes = 0;
   #sent = 0;
@@ -150,6 +155,7 @@ class ChunkReader {
   }
 
   message(segment: Buffer, at: number, end: number): void {
+    if (this.#segments.at(-1) !== segment) this.#segments.push(segment);
     if (segment[at] !== BACKEND.dataRow) return;
     if (this.#visibility === null) this.#visibility = this.#snapshot(segment, at + HEADER_BYTES);
     else this.#row(segment, at + HEADER_BYTES, end - at);
@@ -161,7 +167,9 @@ class ChunkReader {
       visibility: must(this.#visibility, 'pg_current_snapshot() gave no row'),
       rows: this.#rows,
       complete: kept === this.#sent && kept < this.#request.rowsMax,
+      isCut: kept < this.#sent,
       fits: this.#fits,
+      segments: this.#segments,
     };
   }
 

@@ -1,3 +1,4 @@
+import type { ChunkRows } from './chunk-rows.ts';
 import type { TableCopy } from './copy-state.ts';
 import type { Relation } from '../changes/relation.ts';
 import { type Visibility, sees } from './visibility.ts';
@@ -5,17 +6,11 @@ import { type Visibility, sees } from './visibility.ts';
 /** Changes that are remembered while a chunk's snapshot is not known yet. */
 const TOUCHES_MAX = 100_000;
 
-/** One row of a chunk: a DataRow's body in the segment that brought it. */
-export interface ChunkRow {
-  readonly segment: Buffer;
-  readonly at: number;
-}
-
 /** Rows of one table, read in one snapshot. */
 export interface Chunk {
   readonly relation: Relation;
-  /** By the bytes of the key. A row that the stream knows better is taken out. */
-  readonly rows: Map<string, ChunkRow>;
+  /** Named by the bytes of the key. A row that the stream knows better is taken out. */
+  readonly rows: ChunkRows;
   /** The copy that the chunk goes on with. */
   readonly from: TableCopy;
   /** The copy behind this chunk, and whether it is the last. */

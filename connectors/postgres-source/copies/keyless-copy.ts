@@ -1,7 +1,8 @@
 import { must } from '../../../infra/process/assert.ts';
 import { BACKEND, backendError } from '../wire/backend-message.ts';
 import { conditionsSql, markChunk, shapeSql, tableSql } from './chunk-reader.ts';
-import type { ChunkRow, ChunkWindow } from './chunk-window.ts';
+import { type ChunkRow, ChunkRows } from './chunk-rows.ts';
+import type { ChunkWindow } from './chunk-window.ts';
 import type { TableCopy } from './copy-state.ts';
 import { beginSnapshot, lockTable } from './snapshot-session.ts';
 import { identifier } from '../wire/sql-text.ts';
@@ -63,7 +64,7 @@ async function takeCut(
     if (snapshot === null) return false;
     windows.forget(snapshot);
     keyless.read(window, snapshot);
-    window.read(snapshot, chunkOf(plan, copy, new Map(), copy, false));
+    window.read(snapshot, chunkOf(plan, copy, [], copy, false));
     if (window.chunk === null) return false;
     await markChunk(sessions.chunks, window.id);
     return (await window.settled) === 'published';
@@ -98,10 +99,11 @@ function rowsSql(plan: TablePlan, copy: TableCopy): string {
 function chunkOf(
   { relation }: TablePlan,
   from: TableCopy,
-  rows: Map<string, ChunkRow>,
+  part: readonly ChunkRow[],
   next: TableCopy,
   last: boolean,
 ): NonNullable<ChunkWindow['chunk']> {
+  const rows = new ChunkRows(part, (_, place) => String(place));
   return { relation, rows, from, next, last };
 }
 
@@ -114,9 +116,8 @@ async function publishPart(
   const { windows, plan, sessions, metrics } = options;
   const window = windows.openPart(options.windowId(), from.oid);
   try {
-    const rows = new Map(part.map((row, i) => [String(i), row]));
     const next = { ...from, chunks: from.chunks + 1, rows: from.rows + part.length };
-    window.read(EVERYTHING, chunkOf(plan, from, rows, next, last));
+    window.read(EVERYTHING, chunkOf(plan, from, part, next, last));
     await markChunk(sessions.chunks, window.id);
     const verdict = await window.settled;
     metrics.chunk(plan.table, verdict);

@@ -5,7 +5,8 @@ import { FRAME_BYTES } from '../../../schemas/serde/wire-format.ts';
 import { isRowsOwn } from '../records/bad-rows.ts';
 import type { Catalog, PublishedTable } from '../shapes/catalog.ts';
 import { type ChunkAnswer, markChunk, readChunk } from './chunk-reader.ts';
-import { type ChunkRow, type Verdict, keyText } from './chunk-window.ts';
+import { type ChunkRow, ChunkRows } from './chunk-rows.ts';
+import { type Verdict, keyText } from './chunk-window.ts';
 import type { ChunkWindows } from './chunk-windows.ts';
 import { CopyPace } from './copy-pace.ts';
 import { type CopyBook, type TableCopy, restarted } from './copy-state.ts';
@@ -21,6 +22,8 @@ import type { WireConnection } from '../wire/wire-connection.ts';
 /** A table's first chunk has so many rows at most; the next ones grow with what fits. */
 const FIRST_ROWS = 1_000;
 const GROWTH = 2;
+/** Once a chunk had no room for its rows: what is sent in vain is sent again. */
+const GROWTH_WHEN_CUT = 1.125;
 const AGAIN_MS = 10;
 const AGAIN_MAX_MS = 1_000;
 
@@ -69,6 +72,7 @@ export class TableCopier {
   /** What the stream had announced when the plan was made. */
   #shape = 0;
   #rowsMax = FIRST_ROWS;
+  #growth = GROWTH;
   #again = 0;
   /** Read so far, by this copy. */
   #rows = 0;
@@ -157,6 +161,7 @@ export class TableCopier {
   async #chunk(plan: TablePlan, copy: TableCopy, last: readonly string[]): Promise<Verdict> {
     const { windows } = this.#options;
     const window = windows.open(this.#options.windowId(), copy.oid, this.#shape);
+    let segments: readonly Buffer[] = [];
     try {
       const answer = await readChunk(this.#sessions.chunks, {
         ...plan,
@@ -166,11 +171,16 @@ export class TableCopier {
         rowsMax: this.#rowsMax,
         bytesMax: this.#options.chunkBytesMax,
       });
+      ({ segments } = answer);
+      if (answer.isCut) {
+        this.#growth = GROWTH_WHEN_CUT;
+        this.#rowsMax = Math.max(1, answer.rows.length);
+      }
       if (!answer.fits) return 'again';
       windows.forget(answer.visibility);
       const chunk = {
         relation: plan.relation,
-        rows: this.#byKey(plan, answer),
+        rows: new ChunkRows(answer.rows, (row, place) => this.#keyText(plan, row) ?? `bad key ${place}`),
         from: copy,
         next: this.#next(plan, copy, last, answer),
         last: answer.complete,
@@ -183,13 +193,8 @@ export class TableCopier {
       return verdict;
     } finally {
       windows.close(window);
+      for (const segment of segments) this.#sessions.chunks.giveBack(segment);
     }
-  }
-
-  #byKey(plan: TablePlan, answer: ChunkAnswer): Map<string, ChunkRow> {
-    const rows = new Map<string, ChunkRow>();
-    for (const row of answer.rows) rows.set(this.#keyText(plan, row) ?? `bad key ${rows.size}`, row);
-    return rows;
   }
 
   /** Null for a key that cannot be encoded: publishing the row tells what is wrong with it. */
@@ -224,7 +229,7 @@ export class TableCopier {
     const { copies, metrics, chunkRowsMax } = this.#options;
     const copy = copies.copy(oid);
     this.#again = 0;
-    this.#rowsMax = Math.min(chunkRowsMax, this.#rowsMax * GROWTH);
+    this.#rowsMax = Math.min(chunkRowsMax, Math.ceil(this.#rowsMax * this.#growth));
     metrics.chunk(this.#table, 'published');
     if (copy === undefined) {
       metrics.copying(this.#table, null);

@@ -39,6 +39,8 @@ export class WireConnection implements AsyncDisposable {
   readonly #queueBytesMax: number;
   readonly #ended = Promise.withResolvers<void>();
   #framer: WireFramer | null = null;
+  /** Resolves when the query that was asked last has its answer. */
+  #turn: Promise<void> = Promise.resolve();
   #queue: Buffer[] = [];
   #queuedBytes = 0;
   #paused = false;
@@ -102,8 +104,12 @@ export class WireConnection implements AsyncDisposable {
     return this.#paused;
   }
 
-  /** Plain SQL over the simple protocol, as long as the socket is still `pg`'s. */
+  /** Plain SQL over the simple protocol, as long as the socket is still `pg`'s. One at a time, in the order asked. */
   async query<R extends QueryResultRow>(sql: string, values?: readonly unknown[]): Promise<R[]> {
+    const before = this.#turn;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#turn = promise;
+    await before;
     try {
       const asked = {
         text: sql,
@@ -114,6 +120,8 @@ export class WireConnection implements AsyncDisposable {
     } catch (error) {
       // On a lost connection pg says only that the client can no longer be used.
       throw this.#error ?? error;
+    } finally {
+      resolve();
     }
   }
 

@@ -31,7 +31,7 @@ export function sourceOptions({ url, name }: RunSpec): SourceOptions {
     transactionMetadata: false,
     onBadRow: 'stop',
     snapshotMode: 'exported',
-    chunkRowsMax: 10_000,
+    chunkRowsMax: 20_000,
     tablesAtOnce: 2,
     rangesAtOnce: 1,
     slotFailover: false,

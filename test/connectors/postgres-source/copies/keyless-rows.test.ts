@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { ProducerRecord } from '../../../../connectors/kafka/port.ts';
+import { ChunkRows } from '../../../../connectors/postgres-source/copies/chunk-rows.ts';
 import { type Chunk, ChunkWindow } from '../../../../connectors/postgres-source/copies/chunk-window.ts';
 import { ChunkWindows } from '../../../../connectors/postgres-source/copies/chunk-windows.ts';
 import { CopyBook, NO_COPIES, newCopy } from '../../../../connectors/postgres-source/copies/copy-state.ts';
@@ -19,7 +20,7 @@ const texts = (records: readonly ProducerRecord[]): string[] => records.map(({ v
 function chunkOf(oid: number): Chunk {
   const relation = { oid, schema: 's', table: 't', identity: 'd', columns: [] } as const;
   const copy = newCopy(oid, false);
-  return { relation, rows: new Map(), from: copy, next: copy, last: false };
+  return { relation, rows: new ChunkRows([], String), from: copy, next: copy, last: false };
 }
 
 function added(): { book: CopyBook; rows: KeylessRows; window: ChunkWindow } {
