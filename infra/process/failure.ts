@@ -67,10 +67,16 @@ export function orderFor(error: unknown): Order {
   if (error instanceof Failure) return error.order;
   if (!(error instanceof Error)) return 'stop';
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-  if (RETRIABLE_SOCKET_CODES.has(code) || RETRIABLE_SQLSTATES.has(code)) return 'retry';
+  if (RETRIABLE_SOCKET_CODES.has(code) || RETRIABLE_SQLSTATES.has(code) || isSocketFileGone(error, code))
+    return 'retry';
   if (code.startsWith('08')) return 'retry'; // connection_exception
   if (LOST_CONNECTION.test(error.message)) return 'retry';
   return error.cause === undefined ? 'stop' : orderFor(error.cause);
+}
+
+/** A server takes the file of its Unix socket with it. */
+function isSocketFileGone(error: Error, code: string): boolean {
+  return code === 'ENOENT' && 'syscall' in error && error.syscall === 'connect';
 }
 
 /** SQLSTATEs whose messages quote the row's values: 22 data exception, 23 integrity constraint violation. */

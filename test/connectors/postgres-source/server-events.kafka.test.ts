@@ -109,6 +109,26 @@ test('S66 S34 a prepared transaction that blocks the slot is named', async () =>
   await source.logged(STREAMING);
 });
 
+test('S139 a server on the same machine is read through its Unix socket', async () => {
+  await using database = await withTable();
+  await using view = await KafkaView.open();
+  const url = new URL(database.roleUrl);
+  const [row] = await server.sql('SHOW unix_socket_directories');
+  url.searchParams.set('host', String(row?.['unix_socket_directories']));
+  await using source = startSource({ ...database, url: url.href });
+  await source.logged(STREAMING);
+  const rows = 5_000;
+  await database.sql(`INSERT INTO t SELECT g, repeat('x', 200) FROM generate_series(1, ${rows}) g`);
+  await view.eventsOnce(database.topic, rows);
+  // The socket's file goes with the server, and is not there before it is back.
+  await server.stop('SIGINT');
+  await source.logged('ENOENT');
+  await server.start();
+  await server.sql("INSERT INTO t VALUES (0, 'after')", database.name);
+  expect(await view.eventsOnce(database.topic, rows + 1)).toHaveLength(rows + 1);
+  expect(await source.end('SIGTERM')).toBe(0);
+});
+
 test('S66 S63 a source that waits for a writer ends when it is asked to, leaves no slot, and starts again', async () => {
   await using database = await withTable();
   await using view = await KafkaView.open();

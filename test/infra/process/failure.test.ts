@@ -5,6 +5,12 @@ const withCode = (code: string): Error => Object.assign(new Error(`error ${code}
 
 test.each([
   ['a refused connection', withCode('ECONNREFUSED'), 'retry'],
+  [
+    'the file of a Unix socket that is gone',
+    Object.assign(withCode('ENOENT'), { syscall: 'connect' }),
+    'retry',
+  ],
+  ['a file that is not there', Object.assign(withCode('ENOENT'), { syscall: 'open' }), 'stop'],
   ['a deadlock', withCode('40P01'), 'retry'],
   ['a serialization failure', withCode('40001'), 'retry'],
   ['any connection exception of Postgres', withCode('08006'), 'retry'],
