@@ -1,0 +1,58 @@
+#!/usr/bin/env node
+import { argv, execPath, exit, stderr, stdout } from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { EXIT } from '../process/lifecycle.ts';
+
+interface Command {
+  readonly name: string;
+  /** In the repository. */
+  readonly module: string;
+  readonly help: string;
+}
+
+const COMMANDS: readonly Command[] = [
+  {
+    name: 'source',
+    module: 'connectors/postgres-source/main.ts',
+    help: 'reads the WAL of Postgres into topics',
+  },
+  { name: 'processor', module: 'processors/main.ts', help: 'runs a pipeline: topics to topics' },
+  {
+    name: 'sink',
+    module: 'connectors/postgres-sink/main.ts',
+    help: 'keeps tables of Postgres equal to topics',
+  },
+  {
+    name: 'describe',
+    module: 'processors/describe.ts',
+    help: "prints a pipeline's topics, tasks and stores",
+  },
+  {
+    name: 'backfill',
+    module: 'connectors/postgres-source/backfill.ts',
+    help: 'has a table copied again, and follows the copy',
+  },
+  {
+    name: 'sql',
+    module: 'connectors/postgres-source/sql.ts',
+    help: 'prints what the source database has to grant: sql --role source',
+  },
+];
+
+const help = (): string => {
+  const lines = COMMANDS.map((command) => `  ${command.name.padEnd(11)}${command.help}`);
+  return `usage: millrace COMMAND [options]\n\n${lines.join('\n')}\n\nmillrace COMMAND --help lists the options of a command.\n`;
+};
+
+/** Each command is the program that its container runs; what it is given is what stands behind its name. */
+const [, , name = '--help', ...rest] = argv;
+const command = COMMANDS.find((candidate) => candidate.name === name);
+if (command !== undefined) {
+  const module = new URL(`../../${command.module}`, import.meta.url);
+  argv.splice(0, argv.length, execPath, fileURLToPath(module), ...rest);
+  await import(module.href);
+} else if (name === '--help' || name === 'help') stdout.write(help());
+else {
+  stderr.write(`error: there is no command ${name}\n\n${help()}`);
+  exit(EXIT.config);
+}
