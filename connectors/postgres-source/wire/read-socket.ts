@@ -2,7 +2,7 @@ import { Socket } from 'node:net';
 import type { Clock } from '../../../infra/process/clock.ts';
 
 /**
- * A stream comes message by message, and whoever asks for each at once is woken for each, which costs both sides more than
+ * A replication stream comes message by message, and whoever asks for each at once is woken for each, which costs both sides more than
  * the message. When so many reads in a beat have brought so much, the next one waits a beat: what has come by then is read
  * at once. Nothing waits in a stream of less than some 5 MB a second.
  */
@@ -28,6 +28,7 @@ export interface ReadTarget {
 export class ReadSocket {
   readonly socket: Socket;
   readonly #clock: Clock;
+  readonly #isStream: boolean;
   /** Whoever wants the bytes from the next read on. */
   target: ReadTarget | null = null;
   #room: Buffer = Buffer.allocUnsafeSlow(LOGIN_BYTES);
@@ -37,8 +38,10 @@ export class ReadSocket {
   #reads = 0;
   #bytes = 0;
 
-  constructor(clock: Clock) {
+  /** `isStream`: what is read is a replication stream, which is let gather. */
+  constructor(clock: Clock, isStream: boolean) {
     this.#clock = clock;
+    this.#isStream = isStream;
     this.socket = new Socket({
       onread: {
         buffer: () => this.#nextRoom(),
@@ -57,15 +60,17 @@ export class ReadSocket {
   }
 
   #rests(bytes: number): boolean {
+    if (!this.#isStream || this.target === null) return false;
     const nowMs = this.#clock.now();
-    if (nowMs - this.#beatMs > BEAT_MS) {
+    // A clock may be set back.
+    if (Math.abs(nowMs - this.#beatMs) > BEAT_MS) {
       this.#beatMs = nowMs;
       this.#reads = 0;
       this.#bytes = 0;
     }
     this.#reads++;
     this.#bytes += bytes;
-    if (this.target === null || this.#reads < BEAT_READS || this.#bytes < BEAT_BYTES) return false;
+    if (this.#reads < BEAT_READS || this.#bytes < BEAT_BYTES) return false;
     void this.#clock.sleep(BEAT_MS).then(() => {
       // Whoever paused it meanwhile resumes it.
       if (!this.socket.isPaused() && !this.socket.destroyed) this.socket.resume();

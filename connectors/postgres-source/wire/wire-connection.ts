@@ -65,7 +65,7 @@ export class WireConnection implements AsyncDisposable {
 
   /** @throws Failure `source.*` for a refused login; whatever `pg` says of a server that is away */
   static async open(options: WireOptions): Promise<WireConnection> {
-    const plain = new ReadSocket(systemClock);
+    const plain = new ReadSocket(systemClock, options.replication);
     let client: Client | undefined;
     try {
       client = new Client({
