@@ -31,8 +31,9 @@ export class KafkaView implements AsyncDisposable {
     this.#registry = connectRegistry({ url: inject('registryUrl'), clientId: 'source-test' });
   }
 
-  static async open(): Promise<KafkaView> {
-    const brokers = inject('kafkaBrokers').split(',');
+  /** @param servers `host:port`, comma-separated, where they are not those of all tests */
+  static async open(servers = inject('kafkaBrokers')): Promise<KafkaView> {
+    const brokers = servers.split(',');
     return new KafkaView(
       await connectKafka({ brokers, clientId: 'source-test', log: silentLog, clock: systemClock }),
     );
