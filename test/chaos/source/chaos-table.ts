@@ -154,7 +154,7 @@ export const ADDED_KINDS: readonly TableKind[] = FIRST_KINDS.filter(({ key }) =>
 /** The column that tells rows of a table without a key apart. */
 export const NUMBER_COLUMN = 'number';
 
-/** The column in which every change of a row of a table with a key has a higher number than those before. */
+/** The column in which every change of a row of a table with a key has a higher number than those of the row before. */
 export const VERSION_COLUMN = 'version';
 
 /** What the numbers come from. */
