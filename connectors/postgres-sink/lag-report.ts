@@ -1,4 +1,4 @@
-import type { Clock } from '../../infra/process/clock.ts';
+import { type Clock, hasPassed } from '../../infra/process/clock.ts';
 import { describe } from '../../infra/process/failure.ts';
 import type { Log } from '../../infra/process/log.ts';
 import type { GroupMember, Kafka } from '../kafka/port.ts';
@@ -27,7 +27,7 @@ export class LagReport {
   /** @param idle nothing else is to be done: report now what has moved */
   async report(member: GroupMember, held: readonly HeldPartition[], idle: boolean): Promise<void> {
     const now = this.#clock.now();
-    if (!idle && now - this.#reportedAt < REPORT_INTERVAL_MS) return;
+    if (!idle && !hasPassed(now, this.#reportedAt, REPORT_INTERVAL_MS)) return;
     const moved = held.filter((p) => this.#reported.get(`${p.topic}/${p.partition}`) !== p.nextOffset);
     if (moved.length === 0) return;
     this.#reportedAt = now;

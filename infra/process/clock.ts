@@ -8,6 +8,11 @@ export interface Clock {
   every(ms: number, tick: () => void): Disposable;
 }
 
+/** Whether `ms` have passed since `sinceMs`. A clock that was set back does not tell: then they have. */
+export function hasPassed(nowMs: number, sinceMs: number, ms: number): boolean {
+  return nowMs - sinceMs >= ms || nowMs < sinceMs;
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
 

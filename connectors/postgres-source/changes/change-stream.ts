@@ -1,4 +1,4 @@
-import type { Clock } from '../../../infra/process/clock.ts';
+import { type Clock, hasPassed } from '../../../infra/process/clock.ts';
 import { describe } from '../../../infra/process/failure.ts';
 import type { Log } from '../../../infra/process/log.ts';
 import type { Acker } from '../place/acker.ts';
@@ -86,7 +86,7 @@ function idleTick(options: ChangeStreamOptions): () => void {
   return () => {
     if (!batcher.idle) return;
     const nowMs = clock.now();
-    if (nowMs - lastMs >= IDLE_INTERVAL_MS) batcher.advance(acker.reached);
+    if (hasPassed(nowMs, lastMs, IDLE_INTERVAL_MS)) batcher.advance(acker.reached);
     else if (!publisher.cutIsBehind(batcher.published.endLsn)) return;
     if (!batcher.ahead && !publisher.cutIsBehind(batcher.published.endLsn)) return;
     lastMs = nowMs;

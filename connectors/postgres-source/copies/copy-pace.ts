@@ -1,4 +1,4 @@
-import type { Clock } from '../../../infra/process/clock.ts';
+import { type Clock, hasPassed } from '../../../infra/process/clock.ts';
 
 const LOG_INTERVAL_MS = 5_000;
 
@@ -31,7 +31,7 @@ export class CopyPace {
   /** True at most once per interval. */
   get isDue(): boolean {
     const nowMs = this.#clock.now();
-    if (nowMs - this.#loggedMs < LOG_INTERVAL_MS) return false;
+    if (!hasPassed(nowMs, this.#loggedMs, LOG_INTERVAL_MS)) return false;
     this.#loggedMs = nowMs;
     return true;
   }

@@ -1,4 +1,4 @@
-import type { Clock } from '../../../infra/process/clock.ts';
+import { type Clock, hasPassed } from '../../../infra/process/clock.ts';
 import { describe, orderFor } from '../../../infra/process/failure.ts';
 import type { Log } from '../../../infra/process/log.ts';
 import { encodeProgress } from '../../../schemas/progress.ts';
@@ -122,7 +122,7 @@ export class Publisher {
   }
 
   #cutIsDue(isEmpty: boolean, nowMs: number): boolean {
-    const due = isEmpty || nowMs - this.#cutAtMs >= CUT_INTERVAL_MS;
+    const due = isEmpty || hasPassed(nowMs, this.#cutAtMs, CUT_INTERVAL_MS);
     if (due) this.#cutAtMs = nowMs;
     return due;
   }

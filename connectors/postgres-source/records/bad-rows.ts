@@ -1,5 +1,5 @@
 import { AssertionFailure } from '../../../infra/process/assert.ts';
-import type { Clock } from '../../../infra/process/clock.ts';
+import { type Clock, hasPassed } from '../../../infra/process/clock.ts';
 import { Failure } from '../../../infra/process/failure.ts';
 import type { Log } from '../../../infra/process/log.ts';
 import { TOMBSTONE_HEADERS } from '../../../schemas/change-event.ts';
@@ -53,7 +53,7 @@ export class BadRows {
     const entry = this.#tables.get(table) ?? { letters: 0, loggedMs: Number.NEGATIVE_INFINITY };
     this.#tables.set(table, entry);
     entry.letters++;
-    if (clock.now() - entry.loggedMs < LOG_INTERVAL_MS) return;
+    if (!hasPassed(clock.now(), entry.loggedMs, LOG_INTERVAL_MS)) return;
     entry.loggedMs = clock.now();
     const { code, message: why } = reason;
     const fields = { table, ...placeOf(bad), topic: this.#topic, code, why, letters: entry.letters };

@@ -1,4 +1,4 @@
-import type { Clock } from '../../../infra/process/clock.ts';
+import { type Clock, hasPassed } from '../../../infra/process/clock.ts';
 import { Failure } from '../../../infra/process/failure.ts';
 import type { Log } from '../../../infra/process/log.ts';
 import { TOMBSTONE_HEADERS } from '../../../schemas/change-event.ts';
@@ -107,7 +107,7 @@ class Replay {
         read += batch.records.length;
         store.apply(await this.#effects(batch), this.#advance(batch), store.position);
       }
-      if (clock.now() - loggedMs < LOG_INTERVAL_MS) continue;
+      if (!hasPassed(clock.now(), loggedMs, LOG_INTERVAL_MS)) continue;
       loggedMs = clock.now();
       log.info({ read, of: this.#records }, 'reading back large values');
     }

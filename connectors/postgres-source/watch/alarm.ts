@@ -1,3 +1,4 @@
+import { hasPassed } from '../../../infra/process/clock.ts';
 import type { Log } from '../../../infra/process/log.ts';
 
 /** Something that an operator should know before it stops the source. */
@@ -37,7 +38,7 @@ export class AlarmBoard {
     for (const [key, alarm] of now) {
       const before = this.#standing.get(key);
       const news = before === undefined || before.alarm.level !== alarm.level;
-      if (!news && (alarm.once === true || nowMs - before.loggedMs < REPEAT_MS)) continue;
+      if (!news && (alarm.once === true || !hasPassed(nowMs, before.loggedMs, REPEAT_MS))) continue;
       this.#standing.set(key, { alarm, loggedMs: nowMs });
       this.#log[alarm.level](
         { alarm: alarm.code, about: alarm.about },

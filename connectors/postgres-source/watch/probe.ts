@@ -1,3 +1,4 @@
+import { hasPassed } from '../../../infra/process/clock.ts';
 import type { Lsn } from '../place/lsn.ts';
 
 const PROBE_INTERVAL_MS = 30_000;
@@ -13,7 +14,7 @@ export type SourcePace = 'idle' | 'behind' | 'stalled';
  */
 export class Probe {
   #sent: { readonly lsn: Lsn; readonly atMs: number } | null = null;
-  #dueMs = Number.NEGATIVE_INFINITY;
+  #askedMs = Number.NEGATIVE_INFINITY;
   #confirmed: Lsn = -1n;
   #commits = -1;
   #movedMs: number;
@@ -24,18 +25,20 @@ export class Probe {
 
   /** True when a message is to be written; at most one is on its way. */
   due(nowMs: number): boolean {
-    return this.#sent === null && nowMs >= this.#dueMs;
+    return this.#sent === null && hasPassed(nowMs, this.#askedMs, PROBE_INTERVAL_MS);
   }
 
   /** The message was written at `lsn`. */
   sent(lsn: Lsn, nowMs: number): void {
     this.#sent = { lsn, atMs: nowMs };
-    this.#dueMs = nowMs + PROBE_INTERVAL_MS;
+    this.#askedMs = nowMs;
   }
 
   /** Takes in how far the slot is. `commits` counts Kafka transactions: a large source transaction moves only them. */
   saw(confirmed: Lsn, commits: number, nowMs: number): void {
-    if (confirmed > this.#confirmed || commits > this.#commits) this.#movedMs = nowMs;
+    const isSetBack = nowMs < this.#movedMs;
+    if (confirmed > this.#confirmed || commits > this.#commits || isSetBack) this.#movedMs = nowMs;
+    if (isSetBack && this.#sent !== null) this.#sent = { ...this.#sent, atMs: nowMs };
     this.#confirmed = confirmed;
     this.#commits = commits;
     if (this.#sent !== null && confirmed >= this.#sent.lsn) this.#sent = null;
@@ -43,7 +46,7 @@ export class Probe {
 
   /** Age of the message that is on its way, 0 without one. Never grows on an idle database. */
   lagMs(nowMs: number): number {
-    return this.#sent === null ? 0 : nowMs - this.#sent.atMs;
+    return this.#sent === null ? 0 : Math.max(0, nowMs - this.#sent.atMs);
   }
 
   pace(nowMs: number): SourcePace {

@@ -1,5 +1,5 @@
 import { must } from '../../../infra/process/assert.ts';
-import type { Clock } from '../../../infra/process/clock.ts';
+import { type Clock, hasPassed } from '../../../infra/process/clock.ts';
 import { describe } from '../../../infra/process/failure.ts';
 import type { Log } from '../../../infra/process/log.ts';
 import { type Lsn, parseLsn } from '../place/lsn.ts';
@@ -99,7 +99,7 @@ function waitTeller(creation: SlotCreation): () => void {
     const xids = blockers.map(({ xid }) => xid).join();
     const reason = `slot ${slotName} waits for ${blockers.map(blockerText).join(', ')}`;
     onWait(reason);
-    if (xids === told && clock.now() - toldMs < LOG_INTERVAL_MS) return;
+    if (xids === told && !hasPassed(clock.now(), toldMs, LOG_INTERVAL_MS)) return;
     told = xids;
     toldMs = clock.now();
     log.warn({ slot: slotName, waitedMs, blockers }, reason);

@@ -1,4 +1,4 @@
-import type { Clock } from '../../../infra/process/clock.ts';
+import { type Clock, hasPassed } from '../../../infra/process/clock.ts';
 import { describe } from '../../../infra/process/failure.ts';
 import type { Log } from '../../../infra/process/log.ts';
 import { AlarmBoard } from './alarm.ts';
@@ -90,7 +90,7 @@ export class SlotMonitor implements AsyncDisposable {
     const forecast = this.#trend.add(nowMs, slot);
     metrics.show(slot, forecast);
     this.#alarms.show(slotAlarms(slotName, slot, forecast), nowMs);
-    if (nowMs - this.#loggedMs < LOG_INTERVAL_MS) return;
+    if (!hasPassed(nowMs, this.#loggedMs, LOG_INTERVAL_MS)) return;
     this.#loggedMs = nowMs;
     log.info(logFields(slotName, slot, forecast), 'slot');
   }

@@ -1,5 +1,5 @@
 import { Socket } from 'node:net';
-import type { Clock } from '../../../infra/process/clock.ts';
+import { type Clock, hasPassed } from '../../../infra/process/clock.ts';
 
 /**
  * A replication stream comes message by message, and whoever asks for each at once is woken for each, which costs both sides more than
@@ -62,8 +62,7 @@ export class ReadSocket {
   #rests(bytes: number): boolean {
     if (!this.#isStream || this.target === null) return false;
     const nowMs = this.#clock.now();
-    // A clock may be set back.
-    if (Math.abs(nowMs - this.#beatMs) > BEAT_MS) {
+    if (hasPassed(nowMs, this.#beatMs, BEAT_MS)) {
       this.#beatMs = nowMs;
       this.#reads = 0;
       this.#bytes = 0;

@@ -36,9 +36,10 @@ export class Committer {
     this.#committedAt = parts.clock.now();
   }
 
-  /** Milliseconds since the last commit, or since the start. */
+  /** Milliseconds since the last commit, or since the start; very many when the clock was set back. */
   get ageMs(): number {
-    return this.#parts.clock.now() - this.#committedAt;
+    const ageMs = this.#parts.clock.now() - this.#committedAt;
+    return ageMs < 0 ? Number.POSITIVE_INFINITY : ageMs;
   }
 
   /** Whether there is anything to commit, be it only an offset that has moved past a control record. */

@@ -1,6 +1,6 @@
 import type { Kafka } from '../../../connectors/kafka/port.ts';
 import { must } from '../../../infra/process/assert.ts';
-import type { Clock } from '../../../infra/process/clock.ts';
+import { type Clock, hasPassed } from '../../../infra/process/clock.ts';
 import type { Log } from '../../../infra/process/log.ts';
 import type { PlanStore } from '../plan/plan.ts';
 import type { StateStore } from '../state/store.ts';
@@ -51,7 +51,7 @@ export async function restoreStores(restore: Restore): Promise<number | null> {
     },
     onProgress(remaining) {
       onRemaining(remaining);
-      if (clock.now() - reportedAt < REPORT_MS) return;
+      if (!hasPassed(clock.now(), reportedAt, REPORT_MS)) return;
       reportedAt = clock.now();
       log.info({ task: taskId, records, remaining }, 'restoring state');
     },

@@ -6,8 +6,8 @@ import { streamChanges } from '../../../../connectors/postgres-source/changes/ch
 import { Batcher, type Progress } from '../../../../connectors/postgres-source/publish/batcher.ts';
 import type { Publisher } from '../../../../connectors/postgres-source/publish/publisher.ts';
 import type { WireConnection } from '../../../../connectors/postgres-source/wire/wire-connection.ts';
-import { systemClock } from '../../../../infra/process/clock.ts';
 import { silentLog } from '../../../../infra/process/log.ts';
+import { manualClock } from '../manual-clock.ts';
 
 const START: Progress = { endLsn: 0n, commitTs: 0n, open: null };
 const record = (value: string): ProducerRecord => ({
@@ -31,7 +31,7 @@ const stream = (batcher: Batcher, read: () => void): Promise<void> => {
     acker: { reached: 0n } as unknown as Acker,
     batcher,
     publisher: { cutIsBehind: () => false } as unknown as Publisher,
-    clock: systemClock,
+    clock: manualClock(),
     onStreaming: () => undefined,
     log: silentLog,
     signal: new AbortController().signal,
@@ -69,4 +69,46 @@ test('what ends the stream is told, not that Kafka is gone as well', async () =>
     throw new Error('no such shape');
   });
   await expect(stopped).rejects.toThrow('no such shape');
+});
+
+test('S64 a clock that is set back does not keep the progress of an idle stream', async () => {
+  const clock = manualClock();
+  const acker = { reached: 0n };
+  const published: bigint[] = [];
+  const batcher = new Batcher(
+    START,
+    1000,
+    async (_, { endLsn }) => void published.push(endLsn),
+    () => undefined,
+  );
+  const stop = new AbortController();
+  const wire = {
+    take: () => null,
+    readable: () => new Promise<void>(() => undefined),
+    nudge: () => undefined,
+  };
+  clock.nowMs = 10_000_000;
+  void streamChanges({
+    wire: wire as unknown as WireConnection,
+    reader: {} as unknown as ChangeReader,
+    acker: acker as unknown as Acker,
+    batcher,
+    publisher: { cutIsBehind: () => false } as unknown as Publisher,
+    clock,
+    onStreaming: () => undefined,
+    log: silentLog,
+    signal: stop.signal,
+  });
+  for (const [nowMs, reached] of [
+    [10_001_000, 5n],
+    [6_400_000, 7n],
+    [6_400_900, 8n],
+    [6_401_000, 9n],
+  ] as const) {
+    clock.nowMs = nowMs;
+    acker.reached = reached;
+    clock.tick();
+    await batcher.drain();
+  }
+  expect(published).toEqual([5n, 7n, 9n]);
 });
