@@ -2,6 +2,7 @@ import type { Kafka, ProducerRecord } from '../kafka/port.ts';
 import type { Catalog, PublishedTable } from './shapes/catalog.ts';
 import { CopyBook, type CopyState, NO_COPIES, newCopy, reachedCopies } from './copies/copy-state.ts';
 import { EndOffsets } from './place/end-offsets.ts';
+import { lostTopics } from './place/lost-topics.ts';
 import { type EventStream, openEventStream } from './events/event-stream.ts';
 import type { SourcePosition } from './place/position.ts';
 import { NO_REFUSALS, RefusalBook, type ShapePlace, reachedRefusals } from './shapes/refusal-state.ts';
@@ -71,11 +72,33 @@ export async function openTables(
   refuseCollisions(options.topicPrefix, tables);
   const copies = new CopyBook(firstCopies(stored, fresh, tables));
   await book.begin(tables, fresh);
+  if (!fresh) await copyLost(options, context, kafka, { tables, book, copies, ends }, wantsCopy);
   const { topicPrefix, schemaChangeTopic: isTold } = options;
   const schemaChanges = isTold
     ? await SchemaChangeTopic.open(kafka, topicPrefix, book, context.metrics)
     : null;
   return { tables, events, book, copies, refusals, ends, schemaChanges, rewrites, notes };
+}
+
+/** A topic that has lost what was published is no picture of its table: all of the table goes there once more. */
+async function copyLost(
+  options: SourceOptions,
+  context: SourceContext,
+  kafka: Kafka,
+  { tables, book, copies, ends }: Pick<SessionTables, 'tables' | 'book' | 'copies' | 'ends'>,
+  wantsCopy: (oid: number) => void,
+): Promise<void> {
+  const { progressTopic } = sourceNames(options);
+  const lost = await lostTopics(kafka, { progressTopic, slotName: options.slotName }, ends);
+  for (const table of tables) {
+    const topic = book.topicOf(table);
+    if (!lost.has(topic) || !copies.state.copied.includes(table.oid)) continue;
+    context.log.error(
+      { table: `${table.schema}.${table.table}`, topic },
+      'the topic has lost rows that were published: it was deleted, or Kafka has lost its end; the table is copied again',
+    );
+    wantsCopy(table.oid);
+  }
 }
 
 /** Every published table is to be copied at first. A position from before chunks says only whether all of them are. */

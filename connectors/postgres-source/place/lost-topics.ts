@@ -1,0 +1,38 @@
+import { type ProgressCut, decodeProgress } from '../../../schemas/progress.ts';
+import type { Kafka } from '../../kafka/port.ts';
+import type { EndOffsets } from './end-offsets.ts';
+import { readPartition } from './partition-reading.ts';
+
+/** A cut is a record and its transaction's marker; what else is there are cuts that were aborted. */
+const CUT_OFFSETS_MAX = 1_000;
+
+/**
+ * Topics that end before the place that the last cut told of: somebody has deleted them, and they were made anew, or Kafka
+ * has lost their end. What the source has published there is not there any more.
+ */
+export async function lostTopics(
+  kafka: Kafka,
+  { progressTopic, slotName }: { readonly progressTopic: string; readonly slotName: string },
+  ends: EndOffsets,
+): Promise<ReadonlySet<string>> {
+  let cut: ProgressCut | null = null;
+  await readPartition(
+    kafka,
+    progressTopic,
+    ({ key, value }) => {
+      if (value !== null && String(key) === slotName) cut = decodeProgress(value);
+    },
+    CUT_OFFSETS_MAX,
+  );
+  // The closure above is not seen by the type checker.
+  const last = cut as ProgressCut | null;
+  return new Set(last === null ? [] : shrunk(last.offsets, ends));
+}
+
+function shrunk(told: ProgressCut['offsets'], ends: EndOffsets): string[] {
+  return Object.entries(told).flatMap(([topic, offsets]) => {
+    const found = ends.of(topic);
+    const isShrunk = found !== undefined && offsets.some((offset, i) => (found[i] ?? 0) < offset);
+    return isShrunk ? [topic] : [];
+  });
+}
