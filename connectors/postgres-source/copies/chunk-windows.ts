@@ -23,6 +23,13 @@ export class ChunkWindows {
   #generation = 0;
   #xid = 0;
   #marked: string | null = null;
+  #begun = 0;
+  #marks = 0;
+
+  /** Transactions of others that the stream has delivered: the marks of chunks are not counted. */
+  get delivered(): number {
+    return this.#begun - this.#marks;
+  }
 
   /** Changes when the count was begun anew: transactions that run then may have been streamed uncounted. */
   get generation(): number {
@@ -83,6 +90,7 @@ export class ChunkWindows {
   begin(xid: number, silent: boolean): void {
     this.#xid = xid;
     this.#marked = null;
+    this.#begun++;
     if (!this.#counting) return;
     this.#streamed.add(xid);
     if (silent) for (const window of this.#windows.values()) if (!this.#parts.has(window)) window.pass(xid);
@@ -97,6 +105,7 @@ export class ChunkWindows {
   /** A chunk's mark was read in this transaction. */
   mark(id: string): void {
     this.#marked = id;
+    this.#marks++;
   }
 
   /** The window whose place in the stream this transaction is. */

@@ -24,6 +24,13 @@ const FIRST_ROWS = 1_000;
 const GROWTH = 2;
 /** Once a chunk had no room for its rows: what is sent in vain is sent again. */
 const GROWTH_WHEN_CUT = 1.125;
+/**
+ * While the stream delivers changes of others, a chunk has so many rows at most: they go in one piece, and what comes
+ * meanwhile waits for it.
+ */
+const BUSY_ROWS = 2_000;
+/** In the time of one chunk. */
+const BUSY_TRANSACTIONS = 2;
 const AGAIN_MS = 10;
 const AGAIN_MAX_MS = 1_000;
 
@@ -73,6 +80,7 @@ export class TableCopier {
   #shape = 0;
   #rowsMax = FIRST_ROWS;
   #growth = GROWTH;
+  #isBusy = false;
   #again = 0;
   /** Read so far, by this copy. */
   #rows = 0;
@@ -162,6 +170,7 @@ export class TableCopier {
     const { windows } = this.#options;
     const window = windows.open(this.#options.windowId(), copy.oid, this.#shape);
     let segments: readonly Buffer[] = [];
+    const delivered = windows.delivered;
     try {
       const answer = await readChunk(this.#sessions.chunks, {
         ...plan,
@@ -189,6 +198,7 @@ export class TableCopier {
       if (window.chunk === null) return 'again';
       await markChunk(this.#sessions.chunks, window.id);
       const verdict = await window.settled;
+      this.#isBusy = windows.delivered - delivered >= BUSY_TRANSACTIONS;
       if (verdict === 'published') this.#rows = chunk.next.rows;
       return verdict;
     } finally {
@@ -229,7 +239,8 @@ export class TableCopier {
     const { copies, metrics, chunkRowsMax } = this.#options;
     const copy = copies.copy(oid);
     this.#again = 0;
-    this.#rowsMax = Math.min(chunkRowsMax, Math.ceil(this.#rowsMax * this.#growth));
+    const rowsMax = this.#isBusy ? Math.min(BUSY_ROWS, chunkRowsMax) : chunkRowsMax;
+    this.#rowsMax = Math.min(rowsMax, Math.ceil(this.#rowsMax * this.#growth));
     metrics.chunk(this.#table, 'published');
     if (copy === undefined) {
       metrics.copying(this.#table, null);

@@ -3,6 +3,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { readVarint } from '../../../connectors/kafka/varint.ts';
+import {
+  BACKFILL_MESSAGE,
+  encodeBackfill,
+} from '../../../connectors/postgres-source/copies/backfill-request.ts';
 import { stackOptions, stackRequest } from '../../../infra/local/stack-options.ts';
 import { systemClock } from '../../../infra/process/clock.ts';
 import { parseOptions } from '../../../infra/process/options.ts';
@@ -17,7 +21,7 @@ import { openPlace, untilInterrupted } from './bench-place.ts';
 import type { BenchPlace } from './bench-place.ts';
 import { startDebezium } from './debezium-worker.ts';
 import type { WriterSpec, Written } from './latency-writer.ts';
-import { ORDERS } from './orders-table.ts';
+import { FINISH, ORDERS } from './orders-table.ts';
 import { startSourceRole } from './source-role.ts';
 
 const COMMAND = 'npm run bench -- source-latency';
@@ -30,6 +34,7 @@ const METHOD = `Postgres, Kafka, the registry, the source (a process), the write
 Transactions of one row are sent when they are due, whatever became of the ones before (an open loop over 8 connections).
 commit: from the moment COMMIT had returned to the moment the consumer has the record in hand. due: from the moment the
 transaction was to be sent, so that a stall counts for everything that it delays. The first seconds are not counted.
+With --backfill-rows another table of so many rows is copied meanwhile, and begun again every 5 s.
 debezium: as in bench -- source, but with the default batch sizes of Debezium, and no linger.`;
 
 const OPTIONS = {
@@ -38,6 +43,10 @@ const OPTIONS = {
   seconds: { schema: count.default(60), help: 'measured seconds' },
   warmUpSeconds: { schema: count.default(10), help: 'seconds before them' },
   partitions: { schema: count.default(4), help: 'partitions of the topic' },
+  backfillRows: {
+    schema: z.coerce.number().int().min(0).default(0),
+    help: 'rows of another table that is copied again and again meanwhile; 0 for none',
+  },
   debezium: { schema: z.stringbool().default(false), help: 'measure Debezium beside it', isSwitch: true },
   json: {
     schema: z.stringbool().default(false),
@@ -53,6 +62,7 @@ type Latencies = Readonly<Record<From, readonly number[]>>;
 const nowMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 
 interface Load {
+  readonly backfillRows: number;
   readonly perSecond: number;
   readonly seconds: number;
   readonly warmUpSeconds: number;
@@ -90,12 +100,37 @@ async function measureSource(
   load: Load & { readonly partitions: number },
 ): Promise<Latencies> {
   const { name } = database;
-  const flags = { partitions: String(load.partitions) };
+  const { backfillRows } = load;
+  if (backfillRows > 0) await database.client.query(oldOrdersSql(backfillRows));
+  const tables = [ORDERS, FINISH, ...(backfillRows > 0 ? [OLD_ORDERS] : [])].join();
+  const flags = { partitions: String(load.partitions), tables };
   const role = startSourceRole(place, database, { slot: name, prefix: name }, flags);
   await role.logged('"msg":"streaming"');
+  const stop = new AbortController();
+  const copying = backfillRows > 0 ? copyAgain(database, stop.signal) : Promise.resolve();
   const latencies = await measure(place, database, `${name}.${ORDERS}`, 1, load);
+  stop.abort();
+  await copying;
   await role.stop();
   return latencies;
+}
+
+const OLD_ORDERS = 'public.old_orders';
+const AGAIN_MS = 5_000;
+
+const oldOrdersSql = (rows: number): string => `
+  CREATE TABLE old_orders (id int8 PRIMARY KEY, note text NOT NULL);
+  INSERT INTO old_orders SELECT i, repeat('an old order ', 15) || i FROM generate_series(1, ${rows}) i;
+  ANALYZE old_orders`;
+
+/** Asks for a backfill, as `npm run backfill` does, until the signal. */
+async function copyAgain({ value }: BenchDatabase, signal: AbortSignal): Promise<void> {
+  const oid = Number(await value(`SELECT '${OLD_ORDERS}'::regclass::oid`));
+  const request = encodeBackfill({ oid, action: 'copy', where: null }, '');
+  while (!signal.aborted) {
+    await value(`SELECT pg_logical_emit_message(true, '${BACKFILL_MESSAGE}', '${request}')`);
+    await systemClock.sleep(AGAIN_MS, signal);
+  }
 }
 
 async function measureDebezium(

@@ -65,6 +65,15 @@ test('S79b a commit from before the window that the read does not see: its keys 
   expect(keysOf(next)).toEqual(['a']);
 });
 
+test('what the stream delivers is told without the marks of chunks', () => {
+  const windows = new ChunkWindows();
+  for (const xid of [5, 6, 7]) {
+    windows.begin(xid, false);
+    if (xid === 6) windows.mark('w');
+  }
+  expect(windows.delivered).toBe(2);
+});
+
 test('a transaction that is delivered a second time, its keys untold, counts as one from before', () => {
   const windows = new ChunkWindows();
   windows.count();
