@@ -5,6 +5,7 @@ import { readPartition } from './partition-reading.ts';
 
 /** A cut is a record and its transaction's marker; what else is there are cuts that were aborted. */
 const CUT_OFFSETS_MAX = 1_000;
+const NO_CUT = Buffer.alloc(0);
 
 /**
  * Topics that end before the place that the last cut told of: somebody has deleted them, and they were made anew, or Kafka
@@ -15,18 +16,16 @@ export async function lostTopics(
   { progressTopic, slotName }: { readonly progressTopic: string; readonly slotName: string },
   ends: EndOffsets,
 ): Promise<ReadonlySet<string>> {
-  let cut: ProgressCut | null = null;
+  let cut: Buffer = NO_CUT;
   await readPartition(
     kafka,
     progressTopic,
     ({ key, value }) => {
-      if (value !== null && String(key) === slotName) cut = decodeProgress(value);
+      if (value !== null && String(key) === slotName) cut = value;
     },
     CUT_OFFSETS_MAX,
   );
-  // The closure above is not seen by the type checker.
-  const last = cut as ProgressCut | null;
-  return new Set(last === null ? [] : shrunk(last.offsets, ends));
+  return new Set(cut.length === 0 ? [] : shrunk(decodeProgress(cut).offsets, ends));
 }
 
 function shrunk(told: ProgressCut['offsets'], ends: EndOffsets): string[] {

@@ -2,9 +2,9 @@ import { Socket } from 'node:net';
 import { type Clock, hasPassed } from '../../../infra/process/clock.ts';
 
 /**
- * A replication stream comes message by message, and whoever asks for each at once is woken for each, which costs both sides more than
- * the message. When so many reads in a beat have brought so much, the next one waits a beat: what has come by then is read
- * at once. Nothing waits in a stream of less than some 5 MB a second.
+ * A replication stream comes message by message, and whoever asks for each at once is woken for each, which costs both
+ * sides more than the message. When so many reads in a beat have brought so much, the next one waits a beat: what has
+ * come by then is read at once. Nothing waits in a stream of less than some 5 MB a second.
  */
 const BEAT_MS = 5;
 const BEAT_READS = 4;

@@ -73,7 +73,8 @@ export class WireFramer {
 
   /** {@link arrived} for bytes that are somewhere else: they are copied. */
   push(chunk: Buffer): Buffer | null {
-    if (this.#slab.length - this.#end < chunk.length) this.#renew(chunk.length);
+    const missing = this.#needed - this.pendingBytes;
+    if (this.#slab.length - this.#end < chunk.length) this.#renew(Math.max(chunk.length, missing));
     chunk.copy(this.#slab, this.#end);
     return this.arrived(chunk.length);
   }

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { WireFramer } from '../../../../connectors/postgres-source/wire/wire-framer.ts';
 
 function message(type: string, body: Buffer): Buffer {
@@ -86,6 +86,18 @@ test('a message larger than the memory that others share is one piece when its l
   expect(segment?.equals(whole)).toBe(true);
   expect([others, framer.pendingBytes]).toEqual([[], 0]);
   expect(framer.room().length).toBeLessThanOrEqual(256 * 1024);
+});
+
+test('a large message in many small chunks takes its memory once', () => {
+  const framer = new WireFramer(() => undefined);
+  const whole = message('d', Buffer.alloc(4_000_000, 7));
+  const taken = vi.spyOn(Buffer, 'allocUnsafeSlow');
+  const segments: Buffer[] = [];
+  for (let at = 0; at < whole.length; at += 1000)
+    segments.push(...push(framer, whole.subarray(at, at + 1000)));
+  expect(taken.mock.calls.length).toBeLessThanOrEqual(2);
+  taken.mockRestore();
+  expect(Buffer.concat(segments).equals(whole)).toBe(true);
 });
 
 test('a length that no message can have ends the stream', () => {
