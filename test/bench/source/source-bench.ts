@@ -37,8 +37,8 @@ Runs take turns, figures are medians. Time, CPU and rows count from the first ro
 start of programs does not, cold code does.
 ceiling   pg_recvlogical with pgoutput protocol 1 to /dev/null; for the snapshot psql's COPY TO STDOUT to /dev/null.
           From the first byte that it writes.
-drain     our socket alone: messages are framed and inserts counted. Where pg_recvlogical is busy all the time (CPU per row), it
-          and not the server is what the ceiling tells of, and this may be above it.
+drain     our socket alone: messages are framed and inserts counted. It lets messages gather, where pg_recvlogical is woken for
+          each, so it may be above the ceiling.
 reader    the source with Avro encoding and registry, its records thrown away instead of being produced.
 peer      pg-logical-replication, pgoutput plugin, rows counted and dropped.
 ours      the source role as a process: Avro, acks=all, exactly once. Time and rows from what a read-committed reader could see
