@@ -59,8 +59,9 @@ export class RowChanges {
   stage(message: PgoutputReader, segment: Buffer, start: number, end: number): boolean {
     const encoder = this.#options.book.encoder(message.relationOid);
     if (encoder?.schema.isKeyDeferrable !== true) return false;
+    this.#touchOwn(encoder, message, segment);
     for (const key of this.#options.deferred.stage(encoder, segment, start, end, message))
-      this.#touch(message.relationOid, { key }, false);
+      this.#touch(encoder, message.relationOid, { key }, false);
     return true;
   }
 
@@ -100,11 +101,33 @@ export class RowChanges {
   }
 
   /** A chunk of the table that is being read must not bring back what this change has made old. */
-  #touch(relationOid: number, record: { readonly key: Buffer | null }, holed: boolean): void {
+  #touch(
+    encoder: RowEncoder,
+    relationOid: number,
+    record: { readonly key: Buffer | null },
+    holed: boolean,
+  ): void {
     const window = this.#options.windows.of(relationOid);
-    if (window === undefined) return;
+    if (window === undefined || encoder.identity !== null) return;
     const { key } = record;
     if (key !== null) this.#options.windows.touch(window, keyText(key, FRAME_BYTES), holed);
+  }
+
+  /** As {@link #touch}, of a table whose rows are told apart by another key than their records'. */
+  #touchOwn(
+    encoder: RowEncoder,
+    { type, oldRow, oldTuple, newTuple, relationOid }: PgoutputReader,
+    segment: Buffer,
+  ): void {
+    const { identity } = encoder;
+    const window = identity === null ? undefined : this.#options.windows.of(relationOid);
+    if (identity === null || window === undefined) return;
+    const old = type === PGOUTPUT.insert || oldRow === 'none' ? null : oldTuple;
+    const touch = (key: Buffer | null): void => {
+      if (key !== null) this.#options.windows.touch(window, keyText(key, FRAME_BYTES), false);
+    };
+    if (old !== null) touch(identity.goodKey(segment, old, null));
+    if (type !== PGOUTPUT.delete) touch(identity.goodKey(segment, newTuple, old));
   }
 
   /** A change of a table that is filtered out or paused. */
@@ -124,11 +147,12 @@ export class RowChanges {
     const encoder = this.#encoder(message.relationOid);
     if (encoder === null) return this.#skip(message, segment, head);
     this.#options.transactions.count(encoder, head);
+    this.#touchOwn(encoder, message, segment);
     const record = encoder.row('c', segment, message.newTuple, null, head, cursor.seq);
     toast.noteRow(encoder, message.relationOid, record, message.newTuple, false);
     if (this.#isWithheld(message.relationOid, head.xid, record, encoder)) return;
     batcher.add(record, cursor.finalLsn, cursor.seq);
-    this.#touch(message.relationOid, record, false);
+    this.#touch(encoder, message.relationOid, record, false);
     onChange('c', encoder);
   }
 
@@ -140,6 +164,7 @@ export class RowChanges {
     if (message.relationOid === outbox?.oid) return outbox.updated();
     const encoder = this.#encoder(message.relationOid);
     if (encoder === null) return this.#skip(message, segment, head);
+    this.#touchOwn(encoder, message, segment);
     const old = oldRow === 'full' ? oldTuple : null;
     if (oldRow !== 'none') {
       const oldKey = encoder.replacedKey(segment, oldTuple, newTuple, old);
@@ -152,7 +177,7 @@ export class RowChanges {
     toast.noteRow(encoder, relationOid, record, newTuple, false);
     if (this.#isWithheld(message.relationOid, head.xid, record, encoder)) return;
     batcher.add(record, cursor.finalLsn, cursor.seq);
-    this.#touch(message.relationOid, record, isHoled(newTuple, old));
+    this.#touch(encoder, message.relationOid, record, isHoled(newTuple, old));
     onChange('u', encoder);
   }
 
@@ -175,11 +200,11 @@ export class RowChanges {
     const { ended, begun } = linkedKeys(encoder, { ended: end, begun: begin });
     toast.noteEnd(encoder, relationOid, ended);
     this.#end(encoder, ended, head);
-    this.#touch(message.relationOid, { key: oldKey }, false);
+    this.#touch(encoder, message.relationOid, { key: oldKey }, false);
     onChange('d', encoder);
     toast.noteRow(encoder, relationOid, begun, newTuple, true);
     batcher.add(begun, cursor.finalLsn, cursor.seq);
-    this.#touch(message.relationOid, begun, isHoled(newTuple, old));
+    this.#touch(encoder, message.relationOid, begun, isHoled(newTuple, old));
     onChange('c', encoder);
   }
 
@@ -188,11 +213,12 @@ export class RowChanges {
     const encoder = this.#encoder(message.relationOid);
     if (encoder === null) return this.#skip(message, segment, head);
     this.#options.transactions.count(encoder, head);
+    this.#touchOwn(encoder, message, segment);
     const record = encoder.deletion(segment, message.oldTuple, head, cursor.seq);
     toast.noteEnd(encoder, message.relationOid, record);
     if (this.#isWithheld(message.relationOid, head.xid, record, encoder)) return;
     this.#end(encoder, record, head);
-    this.#touch(message.relationOid, record, false);
+    this.#touch(encoder, message.relationOid, record, false);
     onChange('d', encoder);
   }
 

@@ -53,8 +53,8 @@ export async function planTable(
     shape,
     only: kind === 'r',
     lockable,
-    keyPlaces: schema.key,
-    key: schema.key.map((place) => must(relation.columns[place], 'a key column').name),
+    keyPlaces: schema.ownKey,
+    key: schema.ownKey.map((place) => must(relation.columns[place], 'a key column').name),
     keyEncoder,
   };
 }

@@ -23,6 +23,8 @@ export class ColumnWriter {
   readonly #schema: TableSchema;
   readonly #writers: readonly ColumnCodec['write'][];
   readonly #ways: Uint8Array;
+  /** By column: the key has it as a union with null. */
+  readonly #isNullable: readonly boolean[];
   /** By column: what stands for a value that was not sent. */
   readonly #unavailable: readonly (Buffer | null)[] | null;
   /** Stands before the names in {@link special}. */
@@ -32,10 +34,13 @@ export class ColumnWriter {
     this.#schema = schema;
     this.#unavailable = unavailable;
     this.#writers = schema.columns.map(({ codec }) => codec.write);
-    const keyWay = schema.key.length === 1 ? WAY.soleKey : WAY.key;
-    this.#ways = Uint8Array.from(schema.columns, ({ treatment, inKey }) =>
-      treatment === 'exclude' ? WAY.excluded : inKey ? keyWay : WAY.nullable,
-    );
+    this.#isNullable = schema.columns.map(({ inKey }) => !inKey);
+    const sole = schema.key.length === 1 ? schema.key[0] : undefined;
+    this.#ways = Uint8Array.from(schema.columns, ({ treatment, inKey }, i) => {
+      if (treatment === 'exclude') return WAY.excluded;
+      if (!inKey) return WAY.nullable;
+      return i === sole ? WAY.soleKey : WAY.key;
+    });
   }
 
   /** Nothing has been noted yet. */
@@ -73,8 +78,14 @@ export class ColumnWriter {
   }
 
   /** The value of a key column. @throws Failure `source.key_special` */
-  key(out: Buffer, at: number, source: Buffer, row: Tuple, old: Tuple | null, i: number): number {
+  key(out: Buffer, start: number, source: Buffer, row: Tuple, old: Tuple | null, i: number): number {
     const from = row.kinds[i] === CELL.unchanged && old !== null ? old : row;
+    let at = start;
+    if (this.#isNullable[i] === true) {
+      const isNull = from.kinds[i] === CELL.null;
+      out[at++] = isNull ? 0 : 2;
+      if (isNull) return at;
+    }
     if (from.kinds[i] === CELL.text) {
       const write = this.#writers[i] as ColumnCodec['write'];
       const end = write(out, at, source, from.starts[i] as number, from.ends[i] as number);

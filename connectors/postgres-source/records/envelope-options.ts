@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { Failure } from '../../../infra/process/failure.ts';
 import type { OptionSpecs } from '../../../infra/process/options.ts';
+import { MESSAGE_KEY_SYNTAX, type MessageKeyOptions, parseMessageKeys } from '../shapes/message-key.ts';
 
 /** How changes are told, and what beside rows is told. */
-export interface EnvelopeOptions {
+export interface EnvelopeOptions extends MessageKeyOptions {
   /** `row`: the columns at the top of the value; `debezium`: before and after, as Debezium's consumers read them. */
   readonly envelope: 'row' | 'debezium';
   /** Of the debezium envelope: a deletion is followed by a tombstone. In the row envelope it is one. */
@@ -34,6 +35,21 @@ export const ENVELOPE_OPTIONS = {
   onTruncate: {
     schema: z.enum(['skip', 'publish', 'stop']).default('skip'),
     help: 'TRUNCATE of a table: skip with a warning, publish an event of op t (debezium envelope, topics that are not compacted), or stop before it',
+  },
+  messageKeyColumns: {
+    schema: z
+      .string()
+      .default('')
+      .transform((text, context) => {
+        try {
+          return parseMessageKeys(text);
+        } catch (error) {
+          const message = error instanceof Error ? error.message : String(error);
+          context.addIssue({ code: 'custom', message });
+          return z.NEVER;
+        }
+      }),
+    help: `${MESSAGE_KEY_SYNTAX}, separated by semicolons, PATTERN for schema.table: tables whose records have another key than the primary one`,
   },
   transactionMetadata: {
     schema: yesOrNo('false'),

@@ -46,6 +46,8 @@ export class RowEncoder {
   readonly target: EncoderTarget;
   /** Why the topic does not take this shape: every row is a bad one, and a deletion too unless the key is taken. */
   readonly refusal: Failure | null;
+  /** Encodes the table's own key where another message key was chosen; else null. Nothing that it makes is published. */
+  readonly identity: RowEncoder | null;
   readonly #slab: Slab;
   readonly #badRows: BadRows | null;
   /** Null writes the row envelope. */
@@ -72,6 +74,9 @@ export class RowEncoder {
     this.#slab = slab;
     this.#badRows = badRows;
     this.#debezium = debezium;
+    const own = { ...schema, key: schema.ownKey };
+    this.identity =
+      schema.key === schema.ownKey ? null : new RowEncoder(own, { ...target, keySchemaId: 0 }, slab);
     this.#columns = new ColumnWriter(schema, debezium?.unavailable ?? null);
     this.#names = schema.columns.map((column) => avroString(column.field));
     const names = this.#names.reduce((sum, name) => sum + name.length, 0);
@@ -86,9 +91,9 @@ export class RowEncoder {
     return this.#debezium !== null;
   }
 
-  /** A deletion that {@link ended} makes is followed by a tombstone. */
+  /** A deletion that {@link ended} makes is followed by a tombstone: no other row has its key. */
   get hasTombstones(): boolean {
-    return this.#debezium?.tombstones === true;
+    return this.#debezium?.tombstones === true && this.schema.isKeyUnique;
   }
 
   /**

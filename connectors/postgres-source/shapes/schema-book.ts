@@ -13,6 +13,7 @@ import { DebeziumSource } from '../records/debezium-source.ts';
 import type { EndOffsets } from '../place/end-offsets.ts';
 import type { EnvelopeOptions } from '../records/envelope-options.ts';
 import { incompatiblePolicy } from './incompatible-policy.ts';
+import { messageKeyOf, refuseSharedKey, refuseUnmatchedKeys } from './message-key.ts';
 import type { ShapePlace } from './refusal-state.ts';
 import { type Relation, relationFingerprint } from '../changes/relation.ts';
 import { RowEncoder } from '../records/row-encoder.ts';
@@ -122,6 +123,7 @@ export class SchemaBook {
     if (hasColumnPatterns(this.#options)) shapes.push(...(await this.#earlierShapes(tables)));
     refuseUnmatched(this.#options, published, shapes);
     refuseUnmatchedToast(this.#options, published);
+    refuseUnmatchedKeys(this.#options, published);
     await this.#refuseUnmatchedRules(shapes.filter((table) => includesTable(this.#options, table)));
     return tables.filter((table) => includesTable(this.#options, table));
   }
@@ -260,11 +262,13 @@ export class SchemaBook {
     if (known !== null) refuseUnprotected(this.#options, known, relation);
   }
 
-  /** An encoder of the keys that rows of the relation have in the topic; nothing that it makes may be published. */
+  /** An encoder of the keys that tell rows of the relation apart; nothing that it makes may be published. */
   keyEncoder(relation: Relation, details: RelationDetails): RowEncoder {
     const table = this.#table(relation, details);
     const ids = { keySchemaId: table.keySchema === null ? null : 0, valueSchemaId: 0 };
-    return new RowEncoder(table, { topic: '', partitions: 1, ...ids, recordBytesMax: RECORD_BYTES_MAX });
+    const target = { topic: '', partitions: 1, ...ids, recordBytesMax: RECORD_BYTES_MAX };
+    const encoder = new RowEncoder(table, target);
+    return encoder.identity ?? encoder;
   }
 
   async #admit(relation: Relation, at: ShapePlace | null): Promise<AdmittedShape | null> {
@@ -353,8 +357,12 @@ export class SchemaBook {
   #table(relation: Relation, details: RelationDetails): TableSchema {
     const treatmentOf = (column: string): ColumnTreatment => this.#treatment(relation, column);
     const toast = toastPolicyOf(this.#options, relation);
-    const table = tableSchema(relation, details, treatmentOf, this.#options, toast);
-    if (this.#debezium === null) return table;
+    const messageKey = messageKeyOf(this.#options, relation);
+    const table = tableSchema(relation, details, treatmentOf, this.#options, toast, messageKey);
+    if (this.#debezium === null) {
+      refuseSharedKey(relation, table);
+      return table;
+    }
     return debeziumTable(table, tableTopicName(this.#options.topicPrefix, table));
   }
 

@@ -65,7 +65,7 @@ export function factsOf(relation: Relation, encoder: RowEncoder, isPaused: boole
       typeOid,
       typmod,
       nullable: column?.isNotNull === undefined ? null : !column.isNotNull,
-      key: schema.key.includes(i),
+      key: schema.ownKey.includes(i),
       excluded: column?.treatment === 'exclude',
     };
   });
@@ -78,7 +78,7 @@ export function factsOf(relation: Relation, encoder: RowEncoder, isPaused: boole
     keySchemaId: target.keySchemaId,
     valueSchemaId: refusal === null ? target.valueSchemaId : null,
     columns,
-    key: schema.key.map((place) => relation.columns[place]?.name ?? ''),
+    key: schema.ownKey.map((place) => relation.columns[place]?.name ?? ''),
   };
 }
 

@@ -7,6 +7,7 @@ import type { ColumnCodec, ColumnType } from '../types/column-codec.ts';
 import type { ColumnMask } from '../records/column-mask.ts';
 import { policyText } from './column-policy.ts';
 import type { Relation } from '../changes/relation.ts';
+import { messageKeyPlaces } from './message-key.ts';
 import { columnCodec } from '../types/type-codec.ts';
 import type { TableStorage } from '../toast/toast-catalog.ts';
 import type { ToastPolicy } from '../toast/toast-policy.ts';
@@ -47,6 +48,7 @@ export interface TableColumn {
   readonly typeName: string;
   readonly isNotNull: boolean | undefined;
   readonly codec: ColumnCodec;
+  /** Part of the table's own key: never null. */
   readonly inKey: boolean;
   readonly treatment: ColumnTreatment;
 }
@@ -62,8 +64,12 @@ export interface TableSchema {
   readonly table: string;
   /** In the relation's order, excluded ones too: a row has its values in these places. */
   readonly columns: readonly TableColumn[];
-  /** Places in `columns`, in the order of the key; empty for a table without a key. */
+  /** Places in `columns`, in the order of the message key; empty for a table without a key. */
   readonly key: readonly number[];
+  /** Places of the primary key or the replica identity, which tells rows apart; as `key` unless that was chosen. */
+  readonly ownKey: readonly number[];
+  /** False where rows may share a message key: the latest record of a key is then not all that is to be known of it. */
+  readonly isKeyUnique: boolean;
   /** Within a transaction, two rows may have the same key. */
   readonly isKeyDeferrable: boolean;
   readonly keySchema: AvroRecord | null;
@@ -91,8 +97,10 @@ interface ColumnField extends AvroField {
 const RESERVED = CHANGE_EVENT_FIELDS.map((field) => field.name);
 
 /**
- * Key columns are never null; every other column is, with default null, so that adding and dropping columns stays
- * compatible. The columns stand in the relation's order, which only ever grows at its end.
+ * The table's own key columns are never null; every other column is, with default null, so that adding and dropping
+ * columns stays compatible. The columns stand in the relation's order, which only ever grows at its end.
+ * @param messageKey names of the columns of the message key; null takes the table's own
+ * @throws Failure `source.message_key`, `source.key_policy`
  */
 export function tableSchema(
   relation: Relation,
@@ -100,12 +108,15 @@ export function tableSchema(
   treatmentOf: (column: string) => ColumnTreatment = () => null,
   types: TypePolicy = DEFAULT_TYPE_POLICY,
   toastPolicy: ToastPolicy = 'mark',
+  messageKey: readonly string[] | null = null,
 ): TableSchema {
   const names = avroNames(
     relation.columns.map((column) => column.name),
     RESERVED,
   );
-  const key = keyColumns(relation, details.primaryKey);
+  const ownKey = keyColumns(relation, details.primaryKey);
+  const key = messageKey === null ? ownKey : messageKeyPlaces(relation, ownKey, messageKey);
+  const isKeyUnique = ownKey.every((i) => key.includes(i));
   const columns = relation.columns.map((column, i): TableColumn => {
     const treatment = treatmentOf(column.name);
     const field = names[i] ?? column.name;
@@ -119,11 +130,11 @@ export function tableSchema(
           : treatment === 'exclude'
             ? EXCLUDED
             : treatment.codec,
-      inKey: key.includes(i),
+      inKey: ownKey.includes(i),
       treatment,
     };
   });
-  for (const i of key) refuseLostKey(relation, i, columns[i]?.treatment ?? null);
+  for (const i of new Set([...ownKey, ...key])) refuseLostKey(relation, i, columns[i]?.treatment ?? null);
   const record = { type: 'record', namespace: namespaceOf(relation), ...originOf(relation) } as const;
   const toast = toastColumns(relation, details, columns);
   const attributes = new Map(toast.map(({ place, attribute }) => [place, attribute]));
@@ -131,6 +142,11 @@ export function tableSchema(
     const attribute = attributes.get(i);
     const field = columnField(relation, details, columns, i);
     return attribute === undefined ? field : { ...field, 'pg.attribute': attribute };
+  };
+  // NOT NULL may come and go without a word in the WAL; only a primary key's columns are never null.
+  const keyField = (i: number): ColumnField => {
+    const field = fieldOf(i);
+    return ownKey.includes(i) ? field : { ...field, type: ['null', field.type] };
   };
   const valueFields = columns.flatMap(({ inKey, treatment }, i) => {
     if (treatment === 'exclude') return [];
@@ -142,9 +158,12 @@ export function tableSchema(
     table: relation.table,
     columns,
     key,
+    ownKey,
+    isKeyUnique,
     // Without FULL, Postgres refuses updates and deletes of a table with such a key.
-    isKeyDeferrable: relation.identity === 'f' && key.length > 0 && details.isKeyDeferrable === true,
-    keySchema: key.length === 0 ? null : { ...record, name: 'Key', fields: key.map(fieldOf) },
+    isKeyDeferrable:
+      relation.identity === 'f' && key.length > 0 && isKeyUnique && details.isKeyDeferrable === true,
+    keySchema: key.length === 0 ? null : { ...record, name: 'Key', fields: key.map(keyField) },
     valueSchema: {
       ...record,
       name: 'Value',
@@ -152,7 +171,8 @@ export function tableSchema(
       fields: [...valueFields, ...CHANGE_EVENT_FIELDS],
       ...(excluded.length === 0 ? {} : { 'pg.excluded': excluded.map(({ name }) => name) }),
     },
-    toast: toastPolicy === 'fill' ? toastShape(relation, details, toast, key) : null,
+    // Where another key was chosen, Postgres sends the row before whole, or rows never change.
+    toast: toastPolicy === 'fill' && messageKey === null ? toastShape(relation, details, toast, key) : null,
   };
 }
 

@@ -29,7 +29,10 @@ export function versionedTopicName(topic: string, version: number): string {
   return version === 1 ? topic : `${topic}.v${version}`;
 }
 
-/** Rows without a key cannot be compacted, nor can a topic whose truncates are told: Kafka refuses them there. */
+/**
+ * Rows without a key cannot be compacted, nor can a topic whose truncates are told: Kafka refuses them there. Rows that
+ * share a key must not be.
+ */
 export function tableTopic(
   prefix: string,
   table: TableSchema,
@@ -37,7 +40,8 @@ export function tableTopic(
   version: number,
   tellsTruncates: boolean,
 ): TopicSpec {
-  const config = table.keySchema === null || tellsTruncates ? STREAM_CONFIG : TABLE_CONFIG;
+  const isTable = table.keySchema !== null && table.isKeyUnique && !tellsTruncates;
+  const config = isTable ? TABLE_CONFIG : STREAM_CONFIG;
   return { name: versionedTopicName(tableTopicName(prefix, table), version), partitions, config };
 }
 

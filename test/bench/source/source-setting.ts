@@ -29,6 +29,7 @@ export function sourceOptions({ url, name }: RunSpec): SourceOptions {
     tombstonesOnDelete: true,
     onTruncate: 'skip',
     transactionMetadata: false,
+    messageKeyColumns: [],
     onBadRow: 'stop',
     snapshotMode: 'exported',
     chunkRowsMax: 20_000,

@@ -17,6 +17,7 @@ test('the defaults are rows with tombstones, truncates that are skipped, and no 
     tombstonesOnDelete: true,
     onTruncate: 'skip',
     transactionMetadata: false,
+    messageKeyColumns: [],
   });
   expect(() => verifyEnvelope(envelope())).not.toThrow();
 });
