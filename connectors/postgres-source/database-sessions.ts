@@ -26,7 +26,10 @@ export async function openDatabase(
   return { sql, replication };
 }
 
-/** From now on the silence of the stream tells a dead line: whoever waits for plain SQL is let go with the stream. */
+/**
+ * The stream has been asked for: from now on its silence tells a dead line, and whoever waits for plain SQL is let go
+ * with the stream.
+ */
 export function endWithStream({ sql, replication }: DatabaseSessions): void {
   sql.queryMaxMs = null;
   replication.wire.onAbort = (error) => {

@@ -204,7 +204,6 @@ async function makeSlot(
 async function stream(session: Session, start: Progress): Promise<void> {
   const { options, context, replication, publisher, sql, server, signal } = session;
   const { wire } = replication;
-  endWithStream(session);
   const acker = new Acker(start.endLsn);
   const cursor = new TransactionCursor(start);
   const batcher: Batcher = new Batcher(
@@ -232,6 +231,7 @@ async function stream(session: Session, start: Progress): Promise<void> {
   if (options.slotFailover && server.slot?.failover === false) await keepOnStandbys(wire, options.slotName);
   const request = { slot: options.slotName, publication: options.publicationName, start: start.endLsn };
   replication.start({ ...request, flushed: () => acker.flushed }, await senderTimeoutMs(wire));
+  endWithStream(session);
   const onStreaming = (): void => {
     context.log.info({ slot: options.slotName, lsn: lsnText(start.endLsn) }, 'stream begins');
     context.metrics.phase = 'reading tables';
