@@ -1,8 +1,11 @@
 import { retry } from '../../infra/process/backoff.ts';
 import type { BackoffPolicy } from '../../infra/process/backoff.ts';
 import { Failure, orderFor } from '../../infra/process/failure.ts';
+import { onGroup, onTopic, onTransactionalId, withPrincipal } from './access.ts';
 import type { BrokerAddress, ClientContext, Connections, WireRequest } from './connections.ts';
 import { ERROR, check, isBrokerError } from './error-code.ts';
+import type { TopicPartition } from './port.ts';
+import { PLAINTEXT } from './security.ts';
 import { WireWriter } from './wire.ts';
 import type { WireReader } from './wire.ts';
 
@@ -49,6 +52,13 @@ export class Cluster {
       else this.#topics.delete(topic);
     }
     return answer.topics;
+  }
+
+  /** Looks for the leaders of partitions. @throws Failure, not of order `retry` when no later look will find them */
+  async locate(partitions: readonly TopicPartition[]): Promise<void> {
+    const topics = new Set(partitions.map(({ topic }) => topic));
+    for (const [topic, { errorCode }] of await this.refresh([...topics]))
+      check(errorCode, `finding the leaders of topic ${topic}`, onTopic('Describe', topic));
   }
 
   /** Node id of the leader as last heard, or undefined. */
@@ -112,8 +122,19 @@ export class Cluster {
         random,
         onRetry: (error, attempt, waitMs) => log.debug({ err: error, attempt, waitMs }, 'trying again'),
       },
-      step,
+      async () => {
+        try {
+          return await step();
+        } catch (error) {
+          throw this.explained(error);
+        }
+      },
     );
+  }
+
+  /** An error as it may leave the port: one about a missing right says who lacks it. */
+  explained(error: unknown): unknown {
+    return withPrincipal(error, (this.#context.security ?? PLAINTEXT).principal);
   }
 
   async coordinator(kind: CoordinatorKind, key: string): Promise<BrokerAddress> {
@@ -125,7 +146,11 @@ export class Cluster {
         coordinatorType: COORDINATOR_TYPE[kind],
       }),
     );
-    check(found.errorCode, `finding the coordinator of ${kind} ${key}`);
+    check(
+      found.errorCode,
+      `finding the coordinator of ${kind} ${key}`,
+      kind === 'group' ? onGroup(key) : onTransactionalId(key),
+    );
     this.#coordinators.set(`${kind}:${key}`, found.coordinator.nodeId);
     this.#brokers.set(found.coordinator.nodeId, found.coordinator);
     return found.coordinator;

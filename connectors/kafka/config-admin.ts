@@ -1,3 +1,4 @@
+import { onTopic } from './access.ts';
 import type { BrokerAddress, Connections, WireRequest } from './connections.ts';
 import { check, checkAll } from './error-code.ts';
 import type { TopicConfig, TopicPlan } from './port.ts';
@@ -36,7 +37,11 @@ export async function readConfigs(
   });
   return new Map(
     answer.resources.map(({ errorCode, resourceName, configEntries }) => {
-      check(errorCode, `reading the configuration of topic ${resourceName}`);
+      check(
+        errorCode,
+        `reading the configuration of topic ${resourceName}`,
+        onTopic('DescribeConfigs', resourceName),
+      );
       return [resourceName, new Map(configEntries.map((entry) => [entry.configName, topicConfig(entry)]))];
     }),
   );
@@ -81,7 +86,9 @@ export function alterConfigsRequest(alter: TopicPlan['alter'], validateOnly: boo
           const errorCode = reader.int16();
           const errorMessage = reader.string();
           reader.int8(); // resource type
-          return { what: `altering topic ${reader.string()}`, errorCode, errorMessage };
+          const topic = reader.string() ?? '';
+          const needs = onTopic('AlterConfigs', topic);
+          return { what: `altering topic ${topic}`, errorCode, errorMessage, needs };
         }),
       );
     },

@@ -1,5 +1,7 @@
 import { Failure } from '../../infra/process/failure.ts';
 import type { Order } from '../../infra/process/failure.ts';
+import { AccessDenied, describeRight } from './access.ts';
+import type { Right } from './access.ts';
 
 /** The broker's error codes that this client meets: https://kafka.apache.org/protocol#protocol_error_codes */
 export const ERROR = {
@@ -136,20 +138,39 @@ const FIXES: Readonly<Partial<Record<number, string>>> = {
   [ERROR.inconsistentGroupProtocol]: 'let every member of the group use the same assignment strategy',
 };
 
+/** The kind of object that a code denies access to. */
+const DENIED: ReadonlyMap<number, Right['resource']> = new Map([
+  [ERROR.topicAuthorizationFailed, 'topic'],
+  [ERROR.groupAuthorizationFailed, 'group'],
+  [ERROR.clusterAuthorizationFailed, 'cluster'],
+  [ERROR.transactionalIdAuthorizationFailed, 'transactional-id'],
+]);
+
 /** The stable name of a broker's error, as in `kafka.not_coordinator`. */
 const codeOf = (errorCode: number): string => `kafka.${NAMES.get(errorCode) ?? `error_${errorCode}`}`;
 
-/** A broker's error code as a Failure; `what` names the request and its object. */
-export function failureOf(errorCode: number, what: string): Failure {
+/**
+ * A broker's error code as a Failure; `what` names the request and its object, `needs` the rights that it takes, one for
+ * each kind of object.
+ */
+export function failureOf(errorCode: number, what: string, ...needs: readonly Right[]): Failure {
   const fix = FIXES[errorCode];
   const code = codeOf(errorCode);
-  const message = `${what}: the broker answered ${code.slice('kafka.'.length).toUpperCase()} (${errorCode})`;
+  const answer = `the broker answered ${code.slice('kafka.'.length).toUpperCase()} (${errorCode})`;
+  const missing = needs.find(({ resource }) => resource === DENIED.get(errorCode));
+  if (missing !== undefined)
+    return new AccessDenied(
+      code,
+      [missing],
+      (who) => `${what}: ${who} lacks the right ${describeRight(missing)}: ${answer}`,
+    );
+  const message = `${what}: ${answer}`;
   return new Failure(code, ORDER_BY_CODE.get(errorCode) ?? 'stop', message, fix === undefined ? {} : { fix });
 }
 
 /** @throws Failure when the code is not 0 */
-export function check(errorCode: number, what: string): void {
-  if (errorCode !== ERROR.none) throw failureOf(errorCode, what);
+export function check(errorCode: number, what: string, ...needs: readonly Right[]): void {
+  if (errorCode !== ERROR.none) throw failureOf(errorCode, what, ...needs);
 }
 
 /** True when `error` is a Failure made from one of these broker codes. */
@@ -166,15 +187,29 @@ export function checkAll(
     readonly what: string;
     readonly errorCode: number;
     readonly errorMessage: string | null;
+    readonly needs?: Right;
   }[],
 ): void {
   const failures = parts
     .filter(({ errorCode }) => errorCode !== ERROR.none)
-    .map(({ what, errorCode, errorMessage }) =>
-      failureOf(errorCode, errorMessage === null ? what : `${what} (${errorMessage})`),
+    .map(({ what, errorCode, errorMessage, needs }) =>
+      failureOf(
+        errorCode,
+        errorMessage === null ? what : `${what} (${errorMessage})`,
+        ...(needs === undefined ? [] : [needs]),
+      ),
     );
   const worst = failures.find(({ order }) => order !== 'retry') ?? failures[0];
   if (worst === undefined) return;
+  if (worst instanceof AccessDenied) throw allDenied(worst, failures);
   const message = failures.map((failure) => failure.message).join('; ');
   throw new Failure(worst.code, worst.order, message, worst.fix === undefined ? {} : { fix: worst.fix });
+}
+
+/** One that says of all objects what is missing, so that one change of ACLs does. */
+function allDenied({ code }: AccessDenied, failures: readonly Failure[]): AccessDenied {
+  const rights = failures.flatMap((failure) => (failure instanceof AccessDenied ? failure.rights : []));
+  const told = (failure: Failure, who: string): string =>
+    failure instanceof AccessDenied ? failure.messageFor(who) : failure.message;
+  return new AccessDenied(code, rights, (who) => failures.map((failure) => told(failure, who)).join('; '));
 }

@@ -2,9 +2,10 @@ import { assert } from '../../infra/process/assert.ts';
 import { backoffMs } from '../../infra/process/backoff.ts';
 import type { BackoffPolicy } from '../../infra/process/backoff.ts';
 import { Failure, orderFor } from '../../infra/process/failure.ts';
+import { onTopic } from './access.ts';
 import { committedRecords } from './aborted-transactions.ts';
 import { partitionKey } from './by-topic.ts';
-import type { Cluster } from './cluster.ts';
+import type { Cluster, TopicMetadata } from './cluster.ts';
 import { Connections } from './connections.ts';
 import type { ClientContext } from './connections.ts';
 import { ERROR, failureOf } from './error-code.ts';
@@ -264,9 +265,10 @@ class PrefetchingFetcher implements Fetcher {
   }
 
   #retryLater(key: string, part: FetchedPartition): void {
-    const failure = failureOf(part.errorCode, `fetching ${part.topic}-${part.partition}`);
+    const { topic } = part;
+    const failure = failureOf(part.errorCode, `fetching ${topic}-${part.partition}`, onTopic('Read', topic));
     if (failure.order !== 'retry') return this.#fail(failure);
-    this.#options.cluster.forgetLeader(part.topic);
+    this.#options.cluster.forgetLeader(topic);
     this.#holdBack(key, failure);
   }
 
@@ -279,15 +281,11 @@ class PrefetchingFetcher implements Fetcher {
       .refresh([...topics])
       .then(
         (found) => {
-          const missing = [...found].find(
-            ([, { errorCode, leaders }]) => errorCode !== ERROR.none || leaders.includes(-1),
-          );
-          if (missing === undefined) this.#backoffs.delete(LOCATING);
-          else
-            this.#holdBackAll(
-              topics,
-              failureOf(missing[1].errorCode || ERROR.leaderNotAvailable, `reading ${missing[0]}`),
-            );
+          const missing = leaderless(found);
+          const lasting = missing.find(({ order }) => order !== 'retry');
+          if (lasting !== undefined) this.#fail(lasting);
+          else if (missing[0] === undefined) this.#backoffs.delete(LOCATING);
+          else this.#holdBackAll(topics, missing[0]);
         },
         (error: unknown) =>
           orderFor(error) === 'retry' ? this.#holdBackAll(topics, error) : this.#fail(error),
@@ -339,9 +337,19 @@ class PrefetchingFetcher implements Fetcher {
   }
 
   #fail(error: unknown): void {
-    this.#failure ??= error instanceof Error ? error : new Error(String(error));
+    const told = this.#options.cluster.explained(error);
+    this.#failure ??= told instanceof Error ? told : new Error(String(told));
     this.#wake?.abort(NEWS);
   }
+}
+
+/** Why there is nobody to read topics from, one by one. */
+function leaderless(found: ReadonlyMap<string, TopicMetadata>): readonly Failure[] {
+  return [...found].flatMap(([topic, { errorCode, leaders }]) => {
+    if (errorCode === ERROR.none && !leaders.includes(-1)) return [];
+    const code = errorCode || ERROR.leaderNotAvailable;
+    return [failureOf(code, `reading ${topic}`, onTopic('Describe', topic))];
+  });
 }
 
 const LOCATING = 'leaders';

@@ -3,6 +3,7 @@ import { backoffMs } from '../../infra/process/backoff.ts';
 import type { BackoffPolicy } from '../../infra/process/backoff.ts';
 import { Failure, describe } from '../../infra/process/failure.ts';
 import type { Log } from '../../infra/process/log.ts';
+import { onGroup } from './access.ts';
 import { assignPartitions } from './assignor.ts';
 import { isConnectionError } from './cluster.ts';
 import type { Cluster } from './cluster.ts';
@@ -239,7 +240,7 @@ class Member implements GroupMember {
       subscription: encodeSubscription(subscription, this.#revision),
     });
     if (joined.errorCode === ERROR.memberIdRequired) this.#metadata = this.#member(-1, joined.memberId);
-    check(joined.errorCode, `joining group ${groupId}`);
+    check(joined.errorCode, `joining group ${groupId}`, onGroup(groupId));
     this.#metadata = this.#member(joined.generationId, joined.memberId);
     const synced = await groupRequests.sync(
       this.#connections,
@@ -250,7 +251,7 @@ class Member implements GroupMember {
         : [],
       REBALANCE_TIMEOUT_MS,
     );
-    check(synced.errorCode, `syncing ${describeMembership(this.#metadata)}`);
+    check(synced.errorCode, `syncing ${describeMembership(this.#metadata)}`, onGroup(groupId));
     return this.#ownAssignment(synced.memberAssignment);
   }
 

@@ -1,5 +1,6 @@
 import type { BackoffPolicy } from '../../infra/process/backoff.ts';
 import { must } from '../../infra/process/assert.ts';
+import { onGroup, onTopic } from './access.ts';
 import { byTopic, partitionKey } from './by-topic.ts';
 import { REQUEST_RETRY } from './cluster.ts';
 import type { Cluster } from './cluster.ts';
@@ -69,10 +70,15 @@ function offsetCommitRequest(group: GroupMetadata, offsets: readonly PartitionOf
 function checkCommitted(reader: WireReader, group: GroupMetadata): void {
   reader.int32(); // throttle time
   reader.array(() => {
-    const topic = reader.string();
+    const topic = reader.string() ?? '';
     reader.array(() => {
       const partition = reader.int32();
-      check(reader.int16(), `committing ${topic}-${partition} for ${describeMembership(group)}`);
+      check(
+        reader.int16(),
+        `committing ${topic}-${partition} for ${describeMembership(group)}`,
+        onTopic('Read', topic),
+        onGroup(group.groupId),
+      );
     });
   });
 }
@@ -116,7 +122,7 @@ function readCommitted(reader: WireReader, groupId: string): ReadonlyMap<string,
     });
     reader.skipTags();
   });
-  check(reader.int16() || firstError, `reading the committed offsets of group ${groupId}`);
+  check(reader.int16() || firstError, `reading the committed offsets of group ${groupId}`, onGroup(groupId));
   return offsets;
 }
 
@@ -131,7 +137,7 @@ async function listOffsets(
   await cluster.retry(REQUEST_RETRY, async () => {
     const missing = partitions.filter((partition) => !found.has(partitionKey(partition)));
     const unknown = missing.filter(({ topic, partition }) => cluster.leader(topic, partition) === undefined);
-    if (unknown.length > 0) await cluster.refresh([...new Set(unknown.map(({ topic }) => topic))]);
+    if (unknown.length > 0) await cluster.locate(unknown);
     const byLeader = Map.groupBy(missing, ({ topic, partition }) => cluster.leader(topic, partition) ?? -1);
     for (const [leader, led] of byLeader) {
       if (leader < 0)
@@ -183,7 +189,12 @@ function readListed(reader: WireReader, into: Map<string, number>): void {
       reader.int64(); // timestamp
       const offset = reader.int64();
       if (errorCode === ERROR.none) into.set(partitionKey({ topic, partition }), offset);
-      else failed ??= failureOf(errorCode, `listing the offsets of ${topic}-${partition}`);
+      else
+        failed ??= failureOf(
+          errorCode,
+          `listing the offsets of ${topic}-${partition}`,
+          onTopic('Describe', topic),
+        );
     });
   });
   if (failed !== undefined) throw failed;

@@ -1,5 +1,6 @@
 import { assert } from '../../infra/process/assert.ts';
 import { Failure } from '../../infra/process/failure.ts';
+import { onTopic } from './access.ts';
 import { byTopic, partitionKey } from './by-topic.ts';
 import { REQUEST_RETRY } from './cluster.ts';
 import type { Cluster } from './cluster.ts';
@@ -52,9 +53,9 @@ async function deleteRound(
   settled: (answer: DeletedPartition, wanted: PartitionOffset) => Promise<void>,
 ): Promise<void> {
   const unknown = pending.filter(({ topic, partition }) => cluster.leader(topic, partition) === undefined);
-  if (unknown.length > 0) await cluster.refresh([...new Set(unknown.map(({ topic }) => topic))]);
-  const byLeader = Map.groupBy(pending, ({ topic, partition }) => cluster.leader(topic, partition));
   const failures: unknown[] = [];
+  if (unknown.length > 0) await cluster.locate(unknown).catch((error: unknown) => failures.push(error));
+  const byLeader = Map.groupBy(pending, ({ topic, partition }) => cluster.leader(topic, partition));
   for (const [leader, led] of byLeader)
     try {
       if (leader === undefined) throw failureOf(ERROR.leaderNotAvailable, what(led));
@@ -89,7 +90,7 @@ async function settle(
     throw new Failure('kafka.policy_violation', 'stop', `${where}: the topic is compacted`, {
       fix: 'only topics whose cleanup.policy holds delete can lose records below an offset',
     });
-  if (errorCode !== ERROR.offsetOutOfRange) throw failureOf(errorCode, where);
+  if (errorCode !== ERROR.offsetOutOfRange) throw failureOf(errorCode, where, onTopic('Delete', topic));
   const [earliest = 0] = await listOffsets([{ topic, partition }], 'earliest');
   if (earliest < offset) {
     const [end] = await listOffsets([{ topic, partition }], 'high-watermark');

@@ -45,17 +45,28 @@ interface OauthLogin {
 export interface Security {
   readonly tls: { readonly context: SecureContext; readonly verifyHostname: boolean } | null;
   readonly login: Login | null;
+  /** Who this client is to ACLs, as brokers have it by default. Null: only they know, by a certificate or token. */
+  readonly principal: string | null;
 }
 
-export const PLAINTEXT: Security = { tls: null, login: null };
+const ANONYMOUS = 'User:ANONYMOUS';
+
+export const PLAINTEXT: Security = { tls: null, login: null, principal: ANONYMOUS };
 
 /** @throws Error of OpenSSL when a certificate or key cannot be read, or they do not belong together */
-export function openSecurity({ tls, sasl }: SecurityOptions, clock: Clock): Security {
+export function openSecurity(options: SecurityOptions, clock: Clock): Security {
+  const { tls, sasl } = options;
   return {
     tls:
       tls === undefined ? null : { context: secureContext(tls), verifyHostname: tls.verifyHostname ?? true },
     login: sasl === undefined ? null : loginOf(sasl, clock),
+    principal: principalOf(options),
   };
+}
+
+function principalOf({ tls, sasl }: SecurityOptions): string | null {
+  if (sasl !== undefined) return sasl.mechanism === 'OAUTHBEARER' ? null : `User:${sasl.username}`;
+  return tls?.certificate === undefined ? ANONYMOUS : null;
 }
 
 /** @throws Error of OpenSSL when a certificate or key cannot be read, or they do not belong together */

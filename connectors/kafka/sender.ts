@@ -1,6 +1,7 @@
 import { must } from '../../infra/process/assert.ts';
 import { backoffMs } from '../../infra/process/backoff.ts';
 import { orderFor } from '../../infra/process/failure.ts';
+import { IDEMPOTENT_WRITE, onTopic, onTransactionalId } from './access.ts';
 import { partitionKey } from './by-topic.ts';
 import { REQUEST_RETRY, isConnectionError } from './cluster.ts';
 import type { Cluster, TopicMetadata } from './cluster.ts';
@@ -214,7 +215,13 @@ export class Sender {
       this.#bufferedBytes += queue.splitHead();
       return;
     }
-    const failure = failureOf(errorCode, `producing to ${queue.topic}-${queue.partition}`);
+    const { transactionalId } = this.#options;
+    const failure = failureOf(
+      errorCode,
+      `producing to ${queue.topic}-${queue.partition}`,
+      onTopic('Write', queue.topic),
+      transactionalId === null ? IDEMPOTENT_WRITE : onTransactionalId(transactionalId),
+    );
     if (failure.order === 'retry') this.#holdBack(queue, failure);
     else this.#fail(failure);
   }
@@ -257,7 +264,13 @@ export class Sender {
       const metadata = found.get(topic);
       if (metadata === undefined || cluster.leader(topic, partition) !== undefined) continue;
       const code = metadata.errorCode || ERROR.leaderNotAvailable;
-      this.#holdBackIdle(queue, failureOf(code, `finding the leader of ${topic}-${partition}`));
+      const failure = failureOf(
+        code,
+        `finding the leader of ${topic}-${partition}`,
+        onTopic('Describe', topic),
+      );
+      if (failure.order !== 'retry') return this.#fail(failure);
+      this.#holdBackIdle(queue, failure);
     }
   }
 
@@ -273,7 +286,7 @@ export class Sender {
   }
 
   #fail(error: unknown): void {
-    this.#failure ??= { error };
+    this.#failure ??= { error: this.#options.cluster.explained(error) };
   }
 
   /** Once nothing is under way: what is in doubt is known to be so only then. */

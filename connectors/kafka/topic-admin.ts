@@ -1,6 +1,7 @@
 import type { BackoffPolicy } from '../../infra/process/backoff.ts';
 import type { Clock } from '../../infra/process/clock.ts';
 import { Failure, orderFor } from '../../infra/process/failure.ts';
+import { onTopic } from './access.ts';
 import { REQUEST_RETRY } from './cluster.ts';
 import type { Cluster } from './cluster.ts';
 import { alterConfigsRequest, readConfigs } from './config-admin.ts';
@@ -82,7 +83,7 @@ async function readCounts(cluster: Cluster, topics: readonly string[]): Promise<
   const found = await cluster.refresh(topics);
   const counts = new Map<string, number>();
   for (const [topic, { errorCode, leaders }] of found) {
-    check(errorCode, metadataOf(topic));
+    check(errorCode, metadataOf(topic), onTopic('Describe', topic));
     if (leaders.includes(-1)) throw failureOf(ERROR.leaderNotAvailable, metadataOf(topic));
     counts.set(topic, leaders.length);
   }
@@ -94,7 +95,13 @@ const metadataOf = (topic: string): string => `reading the metadata of topic ${t
 async function missingTopics(cluster: Cluster, topics: readonly string[]): Promise<readonly string[]> {
   try {
     const found = await cluster.refresh(topics);
-    return topics.filter((topic) => found.get(topic)?.errorCode !== ERROR.none);
+    return topics.filter((topic) => {
+      const { errorCode = ERROR.unknownTopicOrPartition } = found.get(topic) ?? {};
+      if (errorCode === ERROR.none) return false;
+      const failure = failureOf(errorCode, metadataOf(topic), onTopic('Describe', topic));
+      if (failure.order === 'retry') return true;
+      throw cluster.explained(failure);
+    });
   } catch (error) {
     if (orderFor(error) !== 'retry') throw error;
     return topics;
@@ -139,7 +146,8 @@ async function readStates(
   const found = await cluster.retry(REQUEST_RETRY, async () => {
     const metadata = await cluster.refresh(topics.map(({ name }) => name));
     for (const [topic, { errorCode }] of metadata)
-      if (errorCode !== ERROR.unknownTopicOrPartition) check(errorCode, metadataOf(topic));
+      if (errorCode !== ERROR.unknownTopicOrPartition)
+        check(errorCode, metadataOf(topic), onTopic('Describe', topic));
     return metadata;
   });
   const existing = topics.filter(({ name }) => found.get(name)?.errorCode === ERROR.none);
@@ -191,7 +199,13 @@ async function createTopics(
     for (const { topic, errorCode } of refused)
       if (errorCode === ERROR.invalidReplicationFactor && !namesFactor(topics, topic))
         throw tooFewBrokers(topic);
-    checkAll(refused.map(({ topic, ...rest }) => ({ what: `creating topic ${topic}`, ...rest })));
+    checkAll(
+      refused.map(({ topic, ...rest }) => ({
+        what: `creating topic ${topic}`,
+        needs: onTopic('Create', topic),
+        ...rest,
+      })),
+    );
   });
   return raced;
 }

@@ -1,3 +1,4 @@
+import { IDEMPOTENT_WRITE, onGroup, onTopic, onTransactionalId } from './access.ts';
 import { byTopic } from './by-topic.ts';
 import type { BrokerAddress, Connections, WireRequest } from './connections.ts';
 import { check, failureOf } from './error-code.ts';
@@ -36,6 +37,7 @@ export function initProducerIdRequest(
       check(
         reader.int16(),
         `initialising ${transactionalId === null ? 'a producer' : `transactional id ${transactionalId}`}`,
+        transactionalId === null ? IDEMPOTENT_WRITE : onTransactionalId(transactionalId),
       );
       return { producerId: reader.int64(), producerEpoch: reader.int16() };
     },
@@ -71,6 +73,8 @@ export async function addPartitions(
     throw failureOf(
       failed.errorCode,
       `adding ${failed.topic}-${failed.partition} to a transaction of ${transactionalId}`,
+      onTopic('Write', failed.topic),
+      onTransactionalId(transactionalId),
     );
 }
 
@@ -88,7 +92,12 @@ export async function addOffsets(
     ...identity,
     groupId,
   });
-  check(answer.errorCode, `adding offsets of group ${groupId} to a transaction of ${transactionalId}`);
+  check(
+    answer.errorCode,
+    `adding offsets of group ${groupId} to a transaction of ${transactionalId}`,
+    onGroup(groupId),
+    onTransactionalId(transactionalId),
+  );
 }
 
 export async function endTransaction(
@@ -106,6 +115,7 @@ export async function endTransaction(
   check(
     answer.errorCode,
     `${outcome === 'commit' ? 'committing' : 'aborting'} a transaction of ${transactionalId}`,
+    onTransactionalId(transactionalId),
   );
 }
 
@@ -134,17 +144,23 @@ export function txnOffsetCommitRequest(
     apiVersion: 3,
     flexible: true,
     body: [body.bytes()],
-    decode: (reader) => checkOffsetAnswers(reader, group),
+    decode: (reader) => checkOffsetAnswers(reader, group, transactionalId),
   };
 }
 
-function checkOffsetAnswers(reader: WireReader, group: GroupMetadata): void {
+function checkOffsetAnswers(reader: WireReader, group: GroupMetadata, transactionalId: string): void {
   reader.int32(); // throttle time
   reader.compactArray(() => {
-    const topic = reader.compactString();
+    const topic = reader.compactString() ?? '';
     reader.compactArray(() => {
       const partition = reader.int32();
-      check(reader.int16(), `committing ${topic}-${partition} for ${describeMembership(group)}`);
+      check(
+        reader.int16(),
+        `committing ${topic}-${partition} for ${describeMembership(group)}`,
+        onTopic('Read', topic),
+        onGroup(group.groupId),
+        onTransactionalId(transactionalId),
+      );
       reader.skipTags();
     });
     reader.skipTags();

@@ -25,6 +25,8 @@ export interface KafkaCredentials {
   /** Signs the certificates of clients. */
   readonly ca: string;
   readonly plainUsers: Readonly<Record<string, string>>;
+  /** True: ACLs say what clients may do, those of the listener `plaintext` excepted, who may do everything. Default false. */
+  readonly usesAcls?: boolean;
 }
 
 interface SecureAddresses {
@@ -39,6 +41,12 @@ const JAAS = {
   // The broker takes tokens without a signature, and makes none itself.
   oauth:
     'org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";',
+};
+/** Clients without a login, the node itself among them, are one principal. */
+const ACLS = {
+  'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+  'super.users': 'User:ANONYMOUS',
+  'allow.everyone.if.no.acl.found': 'false',
 };
 const UNSECURED_VALIDATOR =
   'org.apache.kafka.common.security.oauthbearer.internals.unsecured.OAuthBearerUnsecuredValidatorCallbackHandler';
@@ -64,6 +72,7 @@ export function secureKafkaSettings(
     ...mechanisms('secure', ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'OAUTHBEARER'], credentials),
     ...mechanisms('short', ['SCRAM-SHA-256', 'OAUTHBEARER'], credentials),
     'listener.name.short.scram-sha-256.connections.max.reauth.ms': String(SHORT_SESSION_MS),
+    ...(credentials.usesAcls === true ? ACLS : {}),
   };
 }
 

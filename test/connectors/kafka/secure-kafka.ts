@@ -45,12 +45,16 @@ export interface SecurePlace {
   readonly login: (mechanism: Mechanism) => PasswordCredentials | OauthCredentials;
 }
 
-/** To be called once, at the top of a test file. @returns the place, from the first test on */
-export function useSecureKafka(): () => SecurePlace {
+/**
+ * To be called once, at the top of a test file.
+ * @param usesAcls whether ACLs say what clients that log in may do; else all of them may do everything
+ * @returns the place, from the first test on
+ */
+export function useSecureKafka({ usesAcls = false } = {}): () => SecurePlace {
   const cleanUp = new AsyncDisposableStack();
   let place: SecurePlace | undefined;
   beforeAll(async () => {
-    place = await makePlace(cleanUp);
+    place = await makePlace(cleanUp, usesAcls);
   }, START_MAX_MS);
   afterAll(() => cleanUp.disposeAsync());
   return () => {
@@ -59,7 +63,7 @@ export function useSecureKafka(): () => SecurePlace {
   };
 }
 
-async function makePlace(cleanUp: AsyncDisposableStack): Promise<SecurePlace> {
+async function makePlace(cleanUp: AsyncDisposableStack, usesAcls: boolean): Promise<SecurePlace> {
   const authority = await makeAuthority('test authority');
   const stranger = await makeAuthority('another authority');
   const client = await makeClientCertificate(authority, 'alice', KEY_PASSWORD);
@@ -68,7 +72,7 @@ async function makePlace(cleanUp: AsyncDisposableStack): Promise<SecurePlace> {
   const kafka = cleanUp.use(
     await startSecureKafka(
       { provider: wantedProvider(), onProgress: (line) => process.stderr.write(`${line}\n`) },
-      { ...server, ca: authority.certificate, plainUsers: { alice: PASSWORD } },
+      { ...server, ca: authority.certificate, plainUsers: { alice: PASSWORD }, usesAcls },
     ),
   );
   const user = { username: 'alice', password: PASSWORD };
