@@ -2,15 +2,47 @@ import type { Schema } from '../../schemas/schema.ts';
 import type { Topic } from '../../schemas/topic.ts';
 import type { GlobalKTable } from './global-ktable.ts';
 import { type JoinWindow, windowBounds } from './join-window.ts';
-import { KTable } from './ktable.ts';
-import type { JoinKind } from './plan/plan.ts';
-import { type Handle, type PlanBuilder, type UserFunction, planTopic } from './plan/plan-builder.ts';
+import { KTable, WindowedKTable } from './ktable.ts';
+import type { JoinKind, NullValues } from './plan/plan.ts';
+import {
+  type Handle,
+  type NodeFunctions,
+  type PlanBuilder,
+  type UserFunction,
+  planTopic,
+} from './plan/plan-builder.ts';
+import { type WindowEmit, type WindowRequest, addWindowAggregate } from './window-step.ts';
+import type { Windowed } from './windowed-key.ts';
+import type { FixedWindow, SessionWindow, WindowOptions } from './windows.ts';
 
 /** Folds records into one value per key. A null result deletes the aggregate. */
 export interface Aggregator<K, V, A> {
   readonly initial: () => A;
   readonly add: (aggregate: A, value: V, key: K) => A | null;
 }
+
+/** As {@link Aggregator}; `merge` makes one value of those of two sessions, the older one first. */
+export interface SessionAggregator<K, V, A> extends Aggregator<K, V, A> {
+  readonly merge: (older: A, newer: A, key: K) => A | null;
+}
+
+/** How windows are told. */
+export interface WindowByOptions extends WindowOptions {
+  /** Default `on-close`. */
+  readonly emit?: WindowEmit;
+  /** `process` lets events without a value take part; by default they are dropped and counted. */
+  readonly nullValues?: NullValues;
+}
+
+type Folded<V, O> = O extends { readonly nullValues: 'process' } ? V | null : V;
+type EmitOf<O> = O extends { readonly emit: 'on-update' } ? 'on-update' : 'on-close';
+/** Results that never change are events; those that do are rows. */
+type Results<E, K, A> = E extends 'on-update' ? WindowedKTable<Windowed<K>, A> : KStream<Windowed<K>, A>;
+
+const BY_DEFAULT = { emit: 'on-close', nullValues: 'drop' } as const;
+const COUNT: Schema<bigint> = { avro: 'long' };
+const counting = { initial: () => 0n, add: (count: bigint) => count + 1n } as const;
+const countingSessions = { ...counting, merge: (older: bigint, newer: bigint) => older + newer } as const;
 
 /** A stream of events with keys of type K and values of type V. An event without a value is no event. */
 export class KStream<K, V> {
@@ -130,6 +162,31 @@ export class KStream<K, V> {
     return new KTable<K, A>(this.#plan, { id, key, value: schema.avro });
   }
 
+  /** The number of events of each key. */
+  count(name: string): KTable<K, bigint> {
+    return this.aggregate(name, COUNT, counting);
+  }
+
+  /**
+   * Folds what follows window by window. A window closes when its end is `grace` behind the highest time seen, and is
+   * told then, once, under a key that has its bounds; with `emit: 'on-update'` it is told with every event, as a table.
+   * An event for a window that has closed is late: left out of it, counted, shown to `onLate`.
+   */
+  windowedBy<const O extends WindowByOptions>(
+    window: FixedWindow,
+    options: O,
+  ): WindowedKStream<K, Folded<V, O>, EmitOf<O>> {
+    return new WindowedKStream(this.#plan, this.#handle, { window, ...BY_DEFAULT, ...options });
+  }
+
+  /** As {@link windowedBy}, in sessions. An event that lies between sessions makes them one, by `merge`. */
+  sessions<const O extends WindowByOptions>(
+    window: SessionWindow,
+    options: O,
+  ): SessionWindowedKStream<K, Folded<V, O>, EmitOf<O>> {
+    return new SessionWindowedKStream(this.#plan, this.#handle, { window, ...BY_DEFAULT, ...options });
+  }
+
   /** Writes the events to a topic of the catalogue. Does not compile unless keys are equal and values fit. */
   to<TK, TV>(this: KStream<NoInfer<TK>, NoInfer<TV>>, topic: Topic<TK, TV>): void {
     const id = this.#plan.numbered('KSTREAM-SINK');
@@ -216,4 +273,74 @@ export class KStream<K, V> {
     );
     return new KStream<K, R>(this.#plan, { id, key: this.#handle.key, value: null });
   }
+}
+
+/** The events of each key, window by window, ready to be folded. */
+export class WindowedKStream<K, V, E extends WindowEmit> {
+  /** For the compiler alone. */
+  declare readonly types?: { readonly key: (key: K) => K; readonly value: V; readonly emit: E };
+  readonly #plan: PlanBuilder;
+  readonly #handle: Handle;
+  readonly #request: WindowRequest;
+
+  constructor(plan: PlanBuilder, handle: Handle, request: WindowRequest) {
+    this.#plan = plan;
+    this.#handle = handle;
+    this.#request = request;
+  }
+
+  /** One value for each window of a key that has events. */
+  aggregate<A>(name: string, schema: Schema<A>, aggregator: Aggregator<K, V, NoInfer<A>>): Results<E, K, A> {
+    return windowResults(this.#plan, this.#handle, this.#request, name, schema, { ...aggregator });
+  }
+
+  /** The number of events in each window of a key. */
+  count(name: string): Results<E, K, bigint> {
+    return this.aggregate(name, COUNT, counting);
+  }
+}
+
+/** The events of each key, session by session, ready to be folded. */
+export class SessionWindowedKStream<K, V, E extends WindowEmit> {
+  /** For the compiler alone. */
+  declare readonly types?: { readonly key: (key: K) => K; readonly value: V; readonly emit: E };
+  readonly #plan: PlanBuilder;
+  readonly #handle: Handle;
+  readonly #request: WindowRequest;
+
+  constructor(plan: PlanBuilder, handle: Handle, request: WindowRequest) {
+    this.#plan = plan;
+    this.#handle = handle;
+    this.#request = request;
+  }
+
+  /** One value for each session of a key. With `emit: 'on-update'` a session that grows ends under its old bounds. */
+  aggregate<A>(
+    name: string,
+    schema: Schema<A>,
+    aggregator: SessionAggregator<K, V, NoInfer<A>>,
+  ): Results<E, K, A> {
+    return windowResults(this.#plan, this.#handle, this.#request, name, schema, { ...aggregator });
+  }
+
+  /** The number of events in each session of a key. */
+  count(name: string): Results<E, K, bigint> {
+    return this.aggregate(name, COUNT, countingSessions);
+  }
+}
+
+function windowResults<E extends WindowEmit, K, A>(
+  plan: PlanBuilder,
+  input: Handle,
+  request: WindowRequest,
+  name: string,
+  schema: Schema<A>,
+  functions: NodeFunctions,
+): Results<E, K, A> {
+  const handle = addWindowAggregate(plan, input, request, name, schema, functions);
+  const results =
+    request.emit === 'on-update'
+      ? new WindowedKTable<Windowed<K>, A>(plan, handle)
+      : new KStream<Windowed<K>, A>(plan, handle);
+  return results as Results<E, K, A>;
 }

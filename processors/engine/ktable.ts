@@ -1,7 +1,9 @@
 import type { Schema } from '../../schemas/schema.ts';
 import type { Topic } from '../../schemas/topic.ts';
+import type { Duration } from './duration.ts';
 import type { JoinKind } from './plan/plan.ts';
 import { type Handle, type PlanBuilder, type UserFunction, planTopic } from './plan/plan-builder.ts';
+import { addSuppress } from './suppress-step.ts';
 
 /**
  * Folds the rows of a group. A changed row is taken out with its old value and put in with its new one, so
@@ -87,6 +89,17 @@ export class KTable<K, V> {
     return new GroupedKTable<GK, V>(this.#plan, this.#plan.repartition(this.handle, step, selector));
   }
 
+  /**
+   * Tells the changes of a key together, a while after the first of them: the last one counts (KIP-328). With more than
+   * `recordsMax` keys held back, the oldest are told early; without it the keys that change within the time are all held.
+   */
+  suppress(
+    name: string,
+    until: { readonly timeLimit: Duration; readonly recordsMax?: number },
+  ): KTable<K, V> {
+    return new KTable<K, V>(this.#plan, addSuppress(this.#plan, this.handle, name, until));
+  }
+
   /** Writes each change to a topic of the catalogue; a deleted row is a tombstone. */
   to<TK, TV>(this: KTable<NoInfer<TK>, NoInfer<TV>>, topic: Topic<TK, TV>): void {
     const id = this.#plan.numbered('KTABLE-SINK');
@@ -101,6 +114,21 @@ export class KTable<K, V> {
       { joiner },
     );
     return new KTable<K, R>(this.#plan, { id, key: this.handle.key, value: null });
+  }
+}
+
+/** The values of windows that may still change, by key and window. A window that has closed is forgotten. */
+export class WindowedKTable<K, V> extends KTable<K, V> {
+  readonly #plan: PlanBuilder;
+
+  constructor(plan: PlanBuilder, handle: Handle) {
+    super(plan, handle);
+    this.#plan = plan;
+  }
+
+  /** Tells each window once, when no event can come into it any more. */
+  suppressUntilWindowCloses(name: string): KTable<K, V> {
+    return new KTable<K, V>(this.#plan, addSuppress(this.#plan, this.handle, name, 'window-close'));
   }
 }
 

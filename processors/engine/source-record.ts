@@ -26,7 +26,8 @@ export function sourceRecord(
   if (value === null) return 'null_value';
   const eventTime = time(value, key);
   if (typeof eventTime !== 'number' || !Number.isFinite(eventTime)) return 'no_time';
-  return { ...record, time: eventTime };
+  // Stores keep whole milliseconds.
+  return { ...record, time: Math.floor(eventTime) };
 }
 
 /** The record that comes out of a repartition topic: event time and old value are what went in. */

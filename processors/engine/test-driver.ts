@@ -181,7 +181,7 @@ class Driver implements TestDriver {
   #settle(): void {
     for (let next = this.#emitted.shift(); next !== undefined; next = this.#emitted.shift()) {
       const { node, record } = next;
-      if (node.operator === 'sink') this.#collect(node.topic, record);
+      if (node.operator === 'sink') this.#collect(node.id, node.topic, record);
       else if (node.operator === 'repartition-sink') this.#repartition(node.repartition, record);
     }
     for (const store of this.#state.values()) this.#commit(store);
@@ -198,7 +198,10 @@ class Driver implements TestDriver {
     store.commit();
   }
 
-  #collect(topic: PlanTopic, record: StreamRecord): void {
+  #collect(node: string, topic: PlanTopic, record: StreamRecord): void {
+    // A compacted topic takes no record without a key.
+    if (record.keyBody === null && topic.kind === 'table')
+      return void this.#drops.push({ node, reason: 'null_key' });
     const round = (schema: PlanTopic['key'], value: unknown): unknown => {
       const serde = this.#serdes(schema);
       return value === null ? null : serde.decodeBody(serde.encodeBody(value));

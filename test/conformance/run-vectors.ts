@@ -1,5 +1,14 @@
 import { testDriver } from '../../processors/engine/test-driver.ts';
-import { counted, joined, left, right, vectorTopology } from './vector-topology.ts';
+import {
+  counted,
+  joined,
+  left,
+  longCounted,
+  right,
+  vectorTopology,
+  windowed,
+  windowedCounts,
+} from './vector-topology.ts';
 import type { CompareMode, Vector, VectorOutput } from './vector.ts';
 
 export type VectorResult =
@@ -18,8 +27,18 @@ export function runVector(vector: Vector, restarts = false): VectorResult {
   const all: { got: VectorOutput[]; wanted: readonly VectorOutput[] }[] = [];
   for (const step of vector.steps) {
     driver.pipe(step.side === 'left' ? left : right, step.key, step.value, { timestamp: step.ts });
-    const records = [...driver.read(joined), ...driver.read(counted)];
-    const got = records.map(({ key, value, timestamp }) => ({ key, value, ts: timestamp }));
+    const records = [...driver.read(joined), ...driver.read(counted), ...driver.read(longCounted)];
+    const windows = [...driver.read(windowed), ...driver.read(windowedCounts)];
+    const got = [
+      ...records.map(({ key, value, timestamp }) => ({ key, value: plain(value), ts: timestamp })),
+      ...windows.map(({ key, value, timestamp }) => ({
+        key: key?.key ?? null,
+        value: plain(value),
+        ts: timestamp,
+        windowStart: Number(key?.window_start),
+        windowEnd: Number(key?.window_end),
+      })),
+    ];
     if (restarts) driver.restart();
     all.push({ got, wanted: step.recommended ?? step.expect });
   }
@@ -36,6 +55,10 @@ export function runVector(vector: Vector, restarts = false): VectorResult {
   return { status: 'passed' };
 }
 
+/** Counts of the vectors are numbers, those of the engine 64-bit integers. */
+const plain = (value: string | number | bigint | null): string | number | null =>
+  typeof value === 'bigint' ? Number(value) : value;
+
 function compared(
   where: string,
   got: readonly VectorOutput[],
@@ -48,9 +71,16 @@ function compared(
 }
 
 function normal(outputs: readonly VectorOutput[], mode: CompareMode): string {
-  const lines = outputs.map(({ key, value, ts }) => JSON.stringify([key, value, ts]));
+  const lines = outputs.map(({ key, value, ts, windowStart = null, windowEnd = null }) =>
+    JSON.stringify([key, value, ts, windowStart, windowEnd]),
+  );
   if (mode === 'unordered') lines.sort();
   if (mode !== 'last-per-key') return lines.join(' ');
-  const last = new Map(outputs.map((output, index) => [output.key, lines[index] ?? '']));
+  const last = new Map(
+    outputs.map(({ key, windowStart, windowEnd }, index) => [
+      JSON.stringify([key, windowStart ?? null, windowEnd ?? null]),
+      lines[index] ?? '',
+    ]),
+  );
   return [...last.values()].sort((a, b) => (a < b ? -1 : 1)).join(' ');
 }

@@ -1,17 +1,32 @@
 import { type Topology, type TopologyBuilder, keyOf, topology } from '../../processors/engine/topology.ts';
-import type { KStream } from '../../processors/engine/kstream.ts';
+import type { KStream, WindowByOptions } from '../../processors/engine/kstream.ts';
 import type { KTable } from '../../processors/engine/ktable.ts';
 import type { Schema } from '../../schemas/schema.ts';
 import type { Topic } from '../../schemas/topic.ts';
-import type { VectorOperator } from './vector.ts';
+import { type Windowed, windowedKeySchema } from '../../processors/engine/windowed-key.ts';
+import type { VectorOperator, VectorWindow } from './vector.ts';
 
-const text = { kind: 'table', key: 'string', value: 'string', partitions: 1 } as const;
+const text = { kind: 'stream', key: 'string', value: 'string', partitions: 1 } as const;
 const number: Schema<number> = { avro: 'int' };
+const word: Schema<string> = { avro: 'string' };
+const windowedText = { ...text, key: windowedKeySchema('string', 'windows') };
 
 export const left: Topic<string, string> = { ...text, name: 'left' };
 export const right: Topic<string, string> = { ...text, name: 'right' };
 export const joined: Topic<string, string> = { ...text, name: 'joined' };
 export const counted: Topic<string, number> = { ...text, name: 'counted', value: number.avro };
+export const longCounted: Topic<string, bigint> = { ...text, name: 'long-counted', value: 'long' };
+
+export const windowed: Topic<Windowed<string>, string> = {
+  ...windowedText,
+  name: 'windowed',
+  value: 'string',
+};
+export const windowedCounts: Topic<Windowed<string>, bigint> = {
+  ...windowedText,
+  name: 'windowed-counts',
+  value: 'long',
+};
 
 const pair = (a: string | null, b: string | null): string => `${a}-${b}`;
 const beforeBar = (value: string): string => value.slice(0, value.indexOf('|'));
@@ -55,19 +70,74 @@ const OPERATORS: Readonly<Record<string, Define>> = {
       .aggregate('sum', number, { ...sum, subtract: (a, v) => a - afterBar(v) })
       .to(counted),
 
-  'stream-aggregate': (builder) =>
-    builder
-      .stream(left)
-      .aggregate('count', number, { initial: () => 0, add: (n) => n + 1 })
-      .to(counted),
+  'stream-aggregate': (builder, { agg, suppress }) => {
+    if (agg === 'count') suppressed(builder.stream(left).count('aggregate'), suppress).to(longCounted);
+    else suppressed(builder.stream(left).aggregate('aggregate', word, textFold(agg)), suppress).to(joined);
+  },
+
+  'window-aggregate': windowAggregate,
 };
+
+/** `concat` joins the values, `max` keeps the larger number; nulls read as the text `null`. */
+const textFold = (agg: string | undefined) => ({
+  initial: () => '',
+  add: (sum: string, value: string | null) => joinTexts(agg, sum, String(value)),
+  merge: (older: string, newer: string) => joinTexts(agg, older, newer),
+});
+
+function joinTexts(agg: string | undefined, a: string, b: string): string {
+  if (a === '') return b;
+  if (agg === 'max') return Number(b) > Number(a) ? b : a;
+  return `${a}+${b}`;
+}
+
+function suppressed<V>(table: KTable<string, V>, suppress: VectorOperator['suppress']): KTable<string, V> {
+  return suppress === undefined ? table : table.suppress('suppress', { timeLimit: suppress.ms ?? 0 });
+}
+
+function windowAggregate(builder: TopologyBuilder, operator: VectorOperator): void {
+  const { window, agg } = operator;
+  if (window === undefined) throw new TypeError('a window is expected');
+  const stream = builder.stream(left);
+  const isCount = agg === 'count';
+  const final = operator.emit === 'on-window-close';
+  // Kafka Streams counts events without a value in all windows but sliding ones.
+  const nullValues = window.type === 'sliding' ? 'drop' : 'process';
+  const options = { grace: window.graceMs, nullValues } as const;
+  if (final) {
+    const by = windowsOf(stream, window, { ...options, emit: 'on-close' });
+    if (isCount) by.count('windows').to(windowedCounts);
+    else by.aggregate('windows', word, textFold(agg)).to(windowed);
+    return;
+  }
+  const by = windowsOf(stream, window, { ...options, emit: 'on-update' });
+  const until = operator.suppress === undefined ? null : 'suppress';
+  if (isCount) {
+    const table = by.count('windows');
+    (until === null ? table : table.suppressUntilWindowCloses(until)).to(windowedCounts);
+  } else {
+    const table = by.aggregate('windows', word, textFold(agg));
+    (until === null ? table : table.suppressUntilWindowCloses(until)).to(windowed);
+  }
+}
+
+function windowsOf<const O extends WindowByOptions>(
+  stream: KStream<string, string>,
+  { type, sizeMs = 0, advanceMs = 0, differenceMs = 0, gapMs = 0 }: VectorWindow,
+  options: O,
+) {
+  if (type === 'session') return stream.sessions({ session: gapMs }, options);
+  if (type === 'tumbling') return stream.windowedBy({ tumbling: sizeMs }, options);
+  if (type === 'hopping') return stream.windowedBy({ hopping: sizeMs, advance: advanceMs }, options);
+  return stream.windowedBy({ sliding: differenceMs }, options);
+}
 
 /** The topology of an operator, or null while the engine has no such operator. */
 export function vectorTopology(operator: VectorOperator): Topology | null {
   const define = OPERATORS[operator.kind];
   const versioned = operator.leftVersioned !== undefined || operator.rightVersioned !== undefined;
   const buffered = operator.kind === 'stream-table-join' && operator.graceMs !== undefined;
-  if (define === undefined || versioned || buffered || operator.suppress !== undefined) return null;
+  if (define === undefined || versioned || buffered) return null;
   return topology('vector', (builder) => define(builder, operator));
 }
 

@@ -22,6 +22,15 @@ export interface VectorStep {
 
 export type CompareMode = 'exact' | 'unordered' | 'last-per-key' | 'set-by-end';
 
+export interface VectorWindow {
+  readonly type: 'tumbling' | 'hopping' | 'sliding' | 'session';
+  readonly sizeMs?: number;
+  readonly advanceMs?: number;
+  readonly differenceMs?: number;
+  readonly gapMs?: number;
+  readonly graceMs: number;
+}
+
 export interface VectorOperator {
   readonly kind: string;
   readonly join?: 'inner' | 'left' | 'outer';
@@ -31,9 +40,11 @@ export interface VectorOperator {
   readonly self?: boolean;
   readonly keySelector?: string;
   readonly agg?: string;
+  readonly emit?: 'eager' | 'on-window-close';
+  readonly window?: VectorWindow;
   readonly leftVersioned?: object;
   readonly rightVersioned?: object;
-  readonly suppress?: object;
+  readonly suppress?: { readonly until: 'window-close' | 'time-limit'; readonly ms?: number };
 }
 
 /** Inputs of one operator, step by step, and what must come out. */

@@ -1,5 +1,7 @@
 import type { PlanNode } from '../plan/plan.ts';
 import { streamAggregate, tableAggregate, tableGroupBy } from './aggregate.ts';
+import { suppress } from './suppress.ts';
+import { windowAggregate } from './window-aggregate.ts';
 import { passThrough, sink, tableSource } from './endpoints.ts';
 import type { Operator, OperatorContext } from './operator.ts';
 import { filter, mapValues, selectKey, tableFilter, tableMapValues } from './stateless.ts';
@@ -46,5 +48,9 @@ export function createOperator(
       return streamAggregate(contextOf(node));
     case 'table-aggregate':
       return tableAggregate(contextOf(node));
+    case 'window-aggregate':
+      return windowAggregate(contextOf(node));
+    case 'suppress':
+      return suppress(contextOf(node));
   }
 }

@@ -75,7 +75,9 @@ class StreamStreamJoin {
     if (record.value === null) return this.#context.drop('null_value');
     if (keyBody === null) return own.kept ? this.#emitAlone(own, record) : this.#context.drop('null_key');
     const closeTime = record.time + own.toMs + this.#graceMs;
-    if (streamTime > closeTime) return this.#late(own, record, streamTime);
+    // Of a window that lies in the past alone the record itself is the last one.
+    if (streamTime > Math.max(closeTime, record.time + this.#graceMs))
+      return this.#late(own, record, streamTime);
     const met = this.#meet(own, record, keyBody);
     const seq = own.store.put(
       keyBody,

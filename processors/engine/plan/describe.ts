@@ -58,6 +58,8 @@ function headLine(node: PlanNode, names: TopicNames): string {
     case 'table-table-join':
     case 'stream-aggregate':
     case 'table-aggregate':
+    case 'window-aggregate':
+    case 'suppress':
       return `Processor: ${node.id} (stores: [${node.stores.join(', ')}])`;
   }
 }

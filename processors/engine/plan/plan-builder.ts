@@ -14,6 +14,8 @@ export interface Handle {
   readonly id: string;
   readonly key: AvroSchema;
   readonly value: AvroSchema | null;
+  /** Of keys with the bounds of a window: how long behind its end a window has closed, milliseconds. */
+  readonly closeDelayMs?: number | undefined;
 }
 
 const NAME = /^[a-zA-Z0-9._-]+$/;
@@ -134,6 +136,13 @@ export class PlanBuilder {
 
   /** @throws Failure `topology.unlike_keys` (stop): Avro would write the same key as other bytes on the two sides */
   checkKeys(left: Handle, right: Handle, step: string): void {
+    if ((left.closeDelayMs === undefined) !== (right.closeDelayMs === undefined))
+      throw new Failure(
+        'topology.unlike_keys',
+        'stop',
+        `step "${step}" joins keys with the bounds of a window to keys without: they lie on other partitions`,
+        { fix: 'give both sides the same key with .repartition(name, keySchema, selector)' },
+      );
     if (keyShape(left.key) === keyShape(right.key)) return;
     throw new Failure(
       'topology.unlike_keys',

@@ -96,6 +96,38 @@ export interface AggregateNode extends NodeBase {
   readonly operator: 'stream-aggregate' | 'table-aggregate';
 }
 
+/** `process`: an event without a value takes part in its windows; a fold has to know what to make of it. */
+export type NullValues = 'drop' | 'process';
+
+/** `sizeMs` is the gap of a session and the reach of a sliding window. Only hopping windows have an advance of their own. */
+export interface PlanWindow {
+  readonly type: 'tumbling' | 'hopping' | 'sliding' | 'session';
+  readonly sizeMs: number;
+  readonly advanceMs: number;
+  readonly graceMs: number;
+}
+
+/** Folds the events of a key window by window. */
+export interface WindowAggregateNode extends NodeBase {
+  readonly operator: 'window-aggregate';
+  readonly window: PlanWindow;
+  readonly emit: 'on-close' | 'on-update';
+  readonly nulls: NullValues;
+  /** Of the events. */
+  readonly key: AvroSchema;
+  /** Of the results: with the bounds of the window. */
+  readonly windowedKey: AvroSchema;
+}
+
+/** Tells the last change of each key, `delayMs` behind the end of its window or behind the first change. */
+export interface SuppressNode extends NodeBase {
+  readonly operator: 'suppress';
+  readonly until: 'window-close' | 'time-limit';
+  readonly delayMs: number;
+  /** With more held back the oldest are told early; null for no bound. */
+  readonly recordsMax: number | null;
+}
+
 export type PlanNode =
   | SourceNode
   | RepartitionSourceNode
@@ -107,7 +139,9 @@ export type PlanNode =
   | StreamTableJoinNode
   | StreamGlobalJoinNode
   | TableTableJoinNode
-  | AggregateNode;
+  | AggregateNode
+  | WindowAggregateNode
+  | SuppressNode;
 
 export type OperatorKind = PlanNode['operator'];
 

@@ -3,6 +3,7 @@ import { TIME_BYTES, readTime, writeTime } from './time-bytes.ts';
 import { CLOCK_KEY, parseWindowKey, windowKey } from './window-key.ts';
 
 interface Slot extends WindowEntry {
+  value: Buffer;
   /** Removed entries stay in the log until a commit clears them away, so that a rollback finds them. */
   live: boolean;
 }
@@ -20,8 +21,8 @@ export class MemoryWindowStore implements WindowStore {
   #live = 0;
   #nextSeq = 0;
   readonly #byKey = new Map<string, Slot[]>();
-  /** Entries written since the last commit, and whether they were there before it. */
-  readonly #undo = new Map<Slot, boolean>();
+  /** Entries written since the last commit, and what they held before it; null of one that was not there. */
+  readonly #undo = new Map<Slot, Buffer | null>();
   #streamTime = Number.NEGATIVE_INFINITY;
   #committedStreamTime = Number.NEGATIVE_INFINITY;
 
@@ -47,13 +48,20 @@ export class MemoryWindowStore implements WindowStore {
 
   put(key: Buffer, time: number, value: Buffer, seq = this.#nextSeq): number {
     const slot = { key: Buffer.from(key), time, seq, value, live: true };
-    this.#undo.set(slot, false);
+    this.#undo.set(slot, null);
     this.#insert(slot);
     return seq;
   }
 
   get(key: Buffer, time: number, seq: number): WindowEntry | null {
     return this.#find(key, time, seq);
+  }
+
+  replace({ key, time, seq }: WindowEntry, value: Buffer): void {
+    const slot = this.#find(key, time, seq);
+    if (slot === null) return;
+    if (!this.#undo.has(slot)) this.#undo.set(slot, slot.value);
+    slot.value = value;
   }
 
   remove(key: Buffer, time: number, seq: number): void {
@@ -82,8 +90,8 @@ export class MemoryWindowStore implements WindowStore {
   }
 
   *staged(): Iterable<StoreChange> {
-    for (const [slot, wasThere] of this.#undo) {
-      if (slot.live === wasThere) continue;
+    for (const [slot, before] of this.#undo) {
+      if (slot.live ? slot.value === before : before === null) continue;
       yield { key: windowKey(slot.key, slot.time, slot.seq), value: slot.live ? slot.value : null };
     }
     if (this.#streamTime === this.#committedStreamTime) return;
@@ -102,9 +110,10 @@ export class MemoryWindowStore implements WindowStore {
   }
 
   rollback(): void {
-    for (const [slot, wasThere] of this.#undo) {
-      if (slot.live && !wasThere) this.#unlink(slot);
-      else if (!slot.live && wasThere) this.#link(slot);
+    for (const [slot, before] of this.#undo) {
+      if (before !== null) slot.value = before;
+      if (slot.live && before === null) this.#unlink(slot);
+      else if (!slot.live && before !== null) this.#link(slot);
     }
     this.#undo.clear();
     this.#streamTime = this.#committedStreamTime;
@@ -132,7 +141,7 @@ export class MemoryWindowStore implements WindowStore {
   }
 
   #kill(slot: Slot): void {
-    if (!this.#undo.has(slot)) this.#undo.set(slot, true);
+    if (!this.#undo.has(slot)) this.#undo.set(slot, slot.value);
     this.#unlink(slot);
   }
 

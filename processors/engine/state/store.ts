@@ -51,6 +51,8 @@ export interface WindowStore extends StateStore {
   /** Adds an entry and returns its sequence number. A given number names an entry of another store that this one stands for. */
   put(key: Buffer, time: number, value: Buffer, seq?: number): number;
   get(key: Buffer, time: number, seq: number): WindowEntry | null;
+  /** Gives an entry, as the store has just handed it out, another value. */
+  replace(entry: WindowEntry, value: Buffer): void;
   /** Removes an entry; does nothing when it is not there. */
   remove(key: Buffer, time: number, seq: number): void;
   /** Entries of a key with `from <= time <= to`, by time, then by arrival. */

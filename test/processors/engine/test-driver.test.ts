@@ -27,6 +27,7 @@ const text = { kind: 'table', key: 'string', partitions: 1 } as const;
 const lines: Topic<string, Line> = { ...text, name: 'lines', value: lineSchema.avro };
 const names: Topic<string, string> = { ...text, name: 'names', value: 'string' };
 const sums: Topic<string, bigint> = { ...text, name: 'sums', value: 'long' };
+const sourceOfRight: Topic<string, string> = { ...text, name: 'right', value: 'string' };
 const result: Topic<string, string> = { ...text, name: 'result', value: 'string' };
 
 const line = (group: string | null, amount: bigint, at: number | null = null): Line => ({
@@ -68,6 +69,50 @@ test('64-bit sums are exact', () => {
   driver.pipe(lines, 'a', line('x', 2n ** 53n));
   driver.pipe(lines, 'b', line('x', 1n));
   expect(driver.read(sums).at(-1)?.value).toBe(2n ** 53n + 1n);
+});
+
+test('a result without a key never reaches a compacted topic, and is counted', () => {
+  const driver = testDriver(
+    topology('keyless', (builder) => {
+      const table = builder.table(names);
+      builder
+        .stream(names)
+        .leftJoinTable('j', table, (value) => value)
+        .to(result);
+    }),
+  );
+  driver.pipe(names, null, 'nobody');
+  expect(driver.read(result)).toEqual([]);
+  expect(driver.dropped().at(-1)).toMatchObject({ reason: 'null_key' });
+});
+
+test('event times are whole milliseconds, also where a source takes them from fractions', () => {
+  const driver = testDriver(
+    topology('fractions', (builder) => {
+      const stream = builder.stream(names, { time: (value) => Number(value) });
+      const other = stream.filter(() => false);
+      const window = { within: '1s', grace: '0s' } as const;
+      stream.leftJoin('j', other, window, (left) => left).to(result);
+    }),
+  );
+  driver.pipe(names, 'k', '10.7');
+  driver.pipe(names, 'k', '5000.2');
+  expect(driver.read(result)).toEqual([{ key: 'k', value: '10.7', timestamp: 10 }]);
+});
+
+test('a window that lies in the past alone joins what comes in order', () => {
+  const driver = testDriver(
+    topology('shifted', (builder) => {
+      const window = { within: { before: '10ms', after: '-5ms' }, grace: 0 } as const;
+      builder
+        .stream(names)
+        .join('j', builder.stream(sourceOfRight), window, (left, right) => left + right)
+        .to(result);
+    }),
+  );
+  driver.pipe(sourceOfRight, 'k', 'r', { timestamp: 92 });
+  driver.pipe(names, 'k', 'l', { timestamp: 100 });
+  expect(driver.read(result)).toEqual([{ key: 'k', value: 'lr', timestamp: 100 }]);
 });
 
 test('a row without a group is counted, and comes and goes without a trace', () => {

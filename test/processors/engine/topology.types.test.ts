@@ -33,6 +33,7 @@ const customers: Topic<CustomerKey, Customer> = {
   key: record('Key', 'customer_id'),
 };
 const named: Topic<OrderKey, Named> = { ...base, name: 'named', key: record('OrderKey', 'order_id') };
+const order: Named = { order_id: 'o', name: null };
 const window = { within: '1m', grace: '0s' } as const;
 
 test('types flow from the topics through joins into the result topic', () => {
@@ -77,6 +78,19 @@ test('what does not fit does not compile', () => {
       stream.to(named);
       // @ts-expect-error the key is another one
       stream.mapValues((order) => ({ ...order, name: null })).to(customers);
+      // @ts-expect-error windows have no default grace either
+      stream.windowedBy({ tumbling: '1h' }, {}).count('d');
+      const sums = { initial: () => 0n, add: (sum: bigint) => sum + 1n };
+      // @ts-expect-error two sessions that become one need to be merged
+      stream.sessions({ session: '1h' }, { grace: '0s' }).aggregate('e', { avro: 'long' }, sums);
+      // @ts-expect-error a result of windows has their bounds in its key
+      stream
+        .windowedBy({ tumbling: '1h' }, { grace: '0s' })
+        .count('f')
+        .mapValues(() => order)
+        .to(named);
+      // @ts-expect-error what is told once does not change: it is no table
+      stream.windowedBy({ tumbling: '1h' }, { grace: '0s' }).count('g').suppressUntilWindowCloses('h');
       // @ts-expect-error the missing side may be null
       stream.leftJoinTable('d', builder.table(orders), (left, row) => row.placed);
       // @ts-expect-error the selector names another key

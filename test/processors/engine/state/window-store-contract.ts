@@ -7,14 +7,17 @@ const time = fc.integer({ min: -5, max: 20 });
 
 type Step =
   | { readonly kind: 'put'; readonly key: Buffer; readonly time: number }
-  | { readonly kind: 'remove'; readonly pick: number }
+  | { readonly kind: 'remove' | 'replace'; readonly pick: number }
   | { readonly kind: 'expire' | 'advance'; readonly time: number }
   | { readonly kind: 'commit' | 'rollback' | 'reopen' };
 
 const steps = fc.array(
   fc.oneof(
     { weight: 8, arbitrary: fc.record({ kind: fc.constant('put' as const), key, time }) },
-    { weight: 3, arbitrary: fc.record({ kind: fc.constant('remove' as const), pick: fc.nat() }) },
+    {
+      weight: 5,
+      arbitrary: fc.record({ kind: fc.constantFrom('remove' as const, 'replace' as const), pick: fc.nat() }),
+    },
     {
       weight: 2,
       arbitrary: fc.record({ kind: fc.constantFrom('expire' as const, 'advance' as const), time }),
@@ -58,6 +61,19 @@ export function windowStoreContract(name: string, open: () => WindowStore): void
       expect([...store.staged()]).toEqual([]);
     });
 
+    test('a value that is replaced is staged, and taken back by a rollback', () => {
+      const store = open();
+      const value = Buffer.from('v');
+      store.put(Buffer.from('k'), 1, value);
+      store.commit();
+      const [entry] = store.fetch(Buffer.from('k'), 1, 1) as [WindowEntry];
+      store.replace(entry, Buffer.from('w'));
+      expect([...store.staged()].map((change) => change.value?.toString())).toEqual(['w']);
+      store.rollback();
+      expect(store.fetch(Buffer.from('k'), 1, 1).map((own) => own.value.toString())).toEqual(['v']);
+      expect([...store.staged()]).toEqual([]);
+    });
+
     test('a clock that only moved is kept as well', () => {
       const store = open();
       store.advance(1_700_000_000_000);
@@ -77,6 +93,7 @@ function compareWithList(open: () => WindowStore, all: readonly Step[]): void {
   for (const step of all) {
     if (step.kind === 'put') put(store, model, step.key, step.time);
     else if (step.kind === 'remove') remove(store, model, step.pick);
+    else if (step.kind === 'replace') replace(store, model, step.pick);
     else if (step.kind === 'expire') {
       store.expire(step.time);
       model.entries = model.entries.filter((entry) => entry.time >= step.time);
@@ -114,6 +131,15 @@ function remove(store: WindowStore, model: Model, pick: number): void {
   model.entries = model.entries.filter((other) => other !== entry);
 }
 
+function replace(store: WindowStore, model: Model, pick: number): void {
+  const at = pick % Math.max(1, model.entries.length);
+  const entry = model.entries[at];
+  if (entry === undefined) return;
+  const value = Buffer.from(`${entry.value.toString()}+`);
+  store.replace(entry, value);
+  model.entries[at] = { ...entry, value };
+}
+
 function compare(store: WindowStore, model: Model): void {
   expect(store.entries).toBe(model.entries.length);
   expect(store.streamTime).toBe(model.streamTime);
@@ -124,9 +150,8 @@ function compare(store: WindowStore, model: Model): void {
     const wanted = model.entries.filter(
       (entry) => entry.key.equals(own) && entry.time >= 0 && entry.time <= 10,
     );
-    expect(store.fetch(own, 0, 10).map(({ time: at, seq }) => [at, seq])).toEqual(
-      wanted.map(({ time: at, seq }) => [at, seq]),
-    );
+    const plain = ({ time: at, seq, value }: WindowEntry): unknown[] => [at, seq, value.toString()];
+    expect(store.fetch(own, 0, 10).map(plain)).toEqual(wanted.map(plain));
   }
 }
 
