@@ -25,7 +25,7 @@ const COMMANDS: readonly Command[] = [
   {
     name: 'describe',
     module: 'processors/describe.ts',
-    help: "prints a pipeline's topics, tasks and stores",
+    help: 'explains a pipeline: topology, topics, tasks, stores, results; as text, Mermaid, JSON',
   },
   {
     name: 'backfill',

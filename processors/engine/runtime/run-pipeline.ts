@@ -3,6 +3,7 @@ import { backoffMs } from '../../../infra/process/backoff.ts';
 import { describe, orderFor } from '../../../infra/process/failure.ts';
 import { progressTopicName } from '../../../schemas/change-event.ts';
 import { planHash } from '../plan/plan-hash.ts';
+import { sourceTopics } from '../plan/planned-topics.ts';
 import type { Topology } from '../topology.ts';
 import { type ApplicationNames, applicationNames } from './application-names.ts';
 import { type Application, type Environment, setUpApplication } from './application.ts';
@@ -15,7 +16,6 @@ import { waitForSnapshot } from './snapshot-gate.ts';
 import { StreamLoop } from './stream-loop.ts';
 import { TaskAssignment } from './task-assignment.ts';
 import { taskFactory } from './task-factory.ts';
-import { sourceTopics } from './topic-setup.ts';
 
 export interface PipelineOptions {
   readonly topology: Topology;
