@@ -4,9 +4,10 @@ import { describe } from '../infra/process/failure.ts';
 import { EXIT } from '../infra/process/lifecycle.ts';
 import { type OptionSpecs, type Options, parseOptions } from '../infra/process/options.ts';
 import { ROLE_OPTIONS } from '../infra/process/role-options.ts';
-import { explain } from './engine/plan/explain.ts';
+import { type PartitionCounts, expectedPartitions, explain } from './engine/plan/explain.ts';
 import { explanationText } from './engine/plan/explanation-text.ts';
 import { mermaid } from './engine/plan/mermaid.ts';
+import { planRecord } from './engine/plan/plan-record.ts';
 import { applicationNames } from './engine/runtime/application-names.ts';
 import { OPTIONAL_KAFKA_OPTIONS, kafkaToAsk } from './kafka-to-ask.ts';
 import { partitionCounts } from './partition-counts.ts';
@@ -25,10 +26,11 @@ const OPTIONS = {
 async function run(options: Options<typeof OPTIONS>): Promise<string> {
   const { pipeline, topicPrefix, format } = options;
   const { plan } = pipeline;
-  if (format === 'plan') return `${JSON.stringify(plan, null, 2)}\n`;
   const names = applicationNames(topicPrefix, pipeline.name);
   await using kafka = await kafkaToAsk(options);
-  const counts = kafka === null ? new Map() : await partitionCounts(kafka, plan, names);
+  const counts: PartitionCounts = kafka === null ? new Map() : await partitionCounts(kafka, plan, names);
+  if (format === 'plan')
+    return `${JSON.stringify(planRecord(plan, expectedPartitions(plan, names, counts)), null, 2)}\n`;
   const explanation = explain(plan, names, counts);
   if (format === 'json') return `${JSON.stringify(explanation, null, 2)}\n`;
   return format === 'mermaid' ? mermaid(explanation) : explanationText(plan, names, explanation);

@@ -28,6 +28,11 @@ const COMMANDS: readonly Command[] = [
     help: 'explains a pipeline: topology, topics, tasks, stores, results; as text, Mermaid, JSON',
   },
   {
+    name: 'plan',
+    module: 'processors/plan.ts',
+    help: 'says what an upgrade means for the state: plan diff PIPELINE --from FILE',
+  },
+  {
     name: 'backfill',
     module: 'connectors/postgres-source/backfill.ts',
     help: 'has a table copied again, and follows the copy',

@@ -1,6 +1,6 @@
 import { keySchemaOf, keyShape } from './key-shape.ts';
 import { type ResultNature, resultNature } from './operator-nature.ts';
-import { planPartitions } from './partition-plan.ts';
+import { type PartitionPlan, planPartitions } from './partition-plan.ts';
 import type { OperatorKind, Plan, PlanNode, PlanStore } from './plan.ts';
 import { internalTopics, resultSpec, resultTopics, sourceTopics } from './planned-topics.ts';
 import { globalSources, subTopologies } from './sub-topology.ts';
@@ -73,16 +73,27 @@ export interface Explanation {
 }
 
 /**
+ * Numbers of partitions and tasks as the runtime will settle them.
+ * @throws Failure `engine.not_co_partitioned` (stop)
+ */
+export function expectedPartitions(plan: Plan, names: TopicNames, counts: PartitionCounts): PartitionPlan {
+  const catalogue = new Map(
+    plan.nodes.flatMap((node) => ('topic' in node ? [[node.topic.name, node.topic.partitions]] : [])),
+  );
+  return planPartitions(
+    plan,
+    subTopologies(plan),
+    (name) => counts.get(names.catalogue(name)) ?? catalogue.get(name) ?? 0,
+  );
+}
+
+/**
  * Explains a plan. Internal topics are those that the runtime creates, with the settings that it creates them with.
  * @throws Failure `engine.not_co_partitioned` (stop)
  */
 export function explain(plan: Plan, names: TopicNames, counts: PartitionCounts = new Map()): Explanation {
   const parts = subTopologies(plan);
-  const catalogue = new Map(
-    plan.nodes.flatMap((node) => ('topic' in node ? [[node.topic.name, node.topic.partitions]] : [])),
-  );
-  const countOf = (name: string): number => counts.get(names.catalogue(name)) ?? catalogue.get(name) ?? 0;
-  const partitionPlan = planPartitions(plan, parts, countOf);
+  const partitionPlan = expectedPartitions(plan, names, counts);
   const node = (each: PlanNode): ExplainedNode => explainNode(each, names);
   return {
     pipeline: plan.pipeline,

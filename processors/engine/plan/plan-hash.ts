@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Plan } from './plan.ts';
+import { planLayout } from './plan-layout.ts';
 
 /** Half of a SHA-256: enough that two plans never share it, short enough for a log line. */
 const HASH_HEX_DIGITS = 16;
@@ -9,9 +10,21 @@ const HASH_HEX_DIGITS = 16;
  * when nodes, their order or their settings, topics, schemas, stores or repartitions differ. What the user's functions
  * compute is not in the plan, and not in the hash.
  */
-export function planHash(plan: Plan): string {
-  const text = JSON.stringify(plan, (_, value: unknown) => (isRecord(value) ? sorted(value) : value));
+export const planHash = (plan: Plan): string => hashOf(plan);
+
+function hashOf(content: object): string {
+  const text = JSON.stringify(content, (_, value: unknown) => (isRecord(value) ? sorted(value) : value));
   return createHash('sha256').update(text).digest('hex').slice(0, HASH_HEX_DIGITS);
+}
+
+/**
+ * Tells apart what processes must agree on to share the work of a group: state, internal topics, which topics each
+ * sub-topology reads. Plans that differ in steps without state have one layout.
+ */
+export function layoutHash(plan: Plan): string {
+  const { inputs, steps, repartitions } = planLayout(plan);
+  const plain = steps.map(({ after, ...step }) => ({ ...step, after: [...after] }));
+  return hashOf({ pipeline: plan.pipeline, inputs, steps: plain, repartitions });
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
