@@ -3,7 +3,7 @@ import type { PartitionCounts } from './engine/plan/explain.ts';
 import type { Plan } from './engine/plan/plan.ts';
 import { resultTopics, sourceTopics } from './engine/plan/planned-topics.ts';
 import type { TopicNames } from './engine/plan/topic-names.ts';
-import { existingPartitions } from './engine/runtime/topic-setup.ts';
+import { existingPartitions } from './engine/runtime/existing-partitions.ts';
 
 /** How many partitions a plan's sources and results have in Kafka; those that are not there are left out. */
 export async function partitionCounts(kafka: Kafka, plan: Plan, names: TopicNames): Promise<PartitionCounts> {

@@ -28,7 +28,7 @@ export interface ExplainedSubTopology {
 export interface ExplainedTopic {
   readonly name: string;
   /** Sources are read and never created; results and internal topics are created when they are missing. */
-  readonly role: 'source' | 'result' | 'repartition' | 'changelog';
+  readonly role: 'source' | 'result' | 'repartition' | 'changelog' | 'plan';
   readonly partitions: number;
   /** Where the number comes from: a topic that exists, or the plan. */
   readonly partitionsFrom: 'kafka' | 'plan';

@@ -12,7 +12,7 @@ export function mermaid(explanation: Explanation): string {
     ids.set(`${kind} ${name}`, known);
     return known;
   };
-  const shown = topics.filter(({ role }) => role !== 'changelog');
+  const shown = topics.filter(({ role }) => role !== 'changelog' && role !== 'plan');
   const finality = new Map(results.map(({ topic, kind }) => [topic, kind]));
   const all = [...subTopologies.flatMap(({ nodes }) => nodes), ...globals];
   const box = (title: string, nodes: readonly ExplainedNode[]): string[] => [

@@ -6,25 +6,18 @@ import { planLayout } from './plan-layout.ts';
 const HASH_HEX_DIGITS = 16;
 
 /**
- * Tells plans apart: equal for plans of equal content, in whatever order their objects' properties stand; another one
- * when nodes, their order or their settings, topics, schemas, stores or repartitions differ. What the user's functions
- * compute is not in the plan, and not in the hash.
- */
-export const planHash = (plan: Plan): string => hashOf(plan);
-
-function hashOf(content: object): string {
-  const text = JSON.stringify(content, (_, value: unknown) => (isRecord(value) ? sorted(value) : value));
-  return createHash('sha256').update(text).digest('hex').slice(0, HASH_HEX_DIGITS);
-}
-
-/**
  * Tells apart what processes must agree on to share the work of a group: state, internal topics, which topics each
- * sub-topology reads. Plans that differ in steps without state have one layout.
+ * sub-topology reads, in whatever order their objects' properties stand. Plans that differ in steps without state have
+ * one hash. What the user's functions compute is not in the plan, and not in the hash.
  */
-export function layoutHash(plan: Plan): string {
+export function planHash(plan: Plan): string {
   const { inputs, steps, repartitions } = planLayout(plan);
   const plain = steps.map(({ after, ...step }) => ({ ...step, after: [...after] }));
-  return hashOf({ pipeline: plan.pipeline, inputs, steps: plain, repartitions });
+  const text = JSON.stringify(
+    { pipeline: plan.pipeline, inputs, steps: plain, repartitions },
+    (_, value: unknown) => (isRecord(value) ? sorted(value) : value),
+  );
+  return createHash('sha256').update(text).digest('hex').slice(0, HASH_HEX_DIGITS);
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

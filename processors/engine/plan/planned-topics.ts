@@ -21,10 +21,13 @@ const REPARTITION_CONFIG: Readonly<Record<string, string>> = {
   'segment.bytes': '52428800',
 };
 
+/** One record: the plan that state was written under. It lives as long as the changelogs, which no other place does. */
+const PLAN_CONFIG = CHANGELOG_CONFIG;
+
 /** A topic of the application's own, as it is created. */
 export interface InternalTopic extends TopicSpec {
-  readonly role: 'repartition' | 'changelog';
-  /** The store or the repartition that the topic belongs to. */
+  readonly role: 'repartition' | 'changelog' | 'plan';
+  /** The store, the repartition or the pipeline that the topic belongs to. */
   readonly of: string;
   readonly internal: true;
 }
@@ -52,7 +55,10 @@ export function resultSpec(name: string, topic: PlanTopic, existingPartitions: n
   };
 }
 
-/** The topics of the application's own: what goes between sub-topologies, and what restores the stores. */
+/**
+ * The topics of the application's own: what goes between sub-topologies, what restores the stores, and the plan that
+ * both were written under. An application that keeps nothing has none.
+ */
 export function internalTopics(
   plan: Plan,
   parts: readonly SubTopology[],
@@ -79,5 +85,14 @@ export function internalTopics(
         internal: true,
       })),
   );
-  return [...between, ...changelogs];
+  const kept: InternalTopic = {
+    role: 'plan',
+    of: plan.pipeline,
+    name: names.plan,
+    partitions: 1,
+    config: PLAN_CONFIG,
+    internal: true,
+  };
+  const state = [...between, ...changelogs];
+  return state.length === 0 ? [] : [...state, kept];
 }

@@ -2,6 +2,8 @@
 export interface TopicNames {
   /** `<prefix>-<pipeline>`: the consumer group, and the beginning of every internal name. */
   readonly applicationId: string;
+  /** Of the topic that keeps the plan which the state was written under. */
+  readonly plan: string;
   catalogue(name: string): string;
   repartition(name: string): string;
   readonly changelog: (store: string) => string;

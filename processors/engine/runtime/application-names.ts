@@ -13,6 +13,7 @@ export function applicationNames(prefix: string, pipeline: string): ApplicationN
     applicationId,
     catalogue: (name) => topicName(prefix, { name }),
     repartition: (name) => `${applicationId}-${name}-repartition`,
+    plan: `${applicationId}-plan`,
     changelog: (store) => `${applicationId}-${store}-changelog`,
     transactionalId: (instance) => `${applicationId}-${instance}`,
   };

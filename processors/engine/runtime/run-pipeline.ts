@@ -11,6 +11,7 @@ import { ChangelogPositions } from './changelog-positions.ts';
 import { Committer } from './committer.ts';
 import { GlobalTables } from './global-reader.ts';
 import { PendingOutput } from './pending-output.ts';
+import { PlanKeeper, keepPlan } from './plan-keeper.ts';
 import { startPurge } from './repartition-purge.ts';
 import { waitForSnapshot } from './snapshot-gate.ts';
 import { StreamLoop } from './stream-loop.ts';
@@ -86,7 +87,7 @@ async function runSession(
   onState(`waiting for the topics ${sources.join(', ')}`);
   await kafka.waitForTopics(sources, signal);
   if (signal.aborted) return;
-  const application = await setUpApplication(environment, topology, names);
+  const application = await setUpApplication(environment, topology, names, signal);
   onState("waiting for the source's snapshot");
   await waitForSnapshot(kafka, topicPrefix, log, signal);
   if (!signal.aborted) await runMember(application, options, signal);
@@ -134,7 +135,7 @@ async function runMember(
     taskPositions: () => assignment.positions(),
     sessionTimeoutMs,
     ...(groupInstanceId === undefined ? {} : { groupInstanceId }),
-    listener: assignment,
+    listener: new PlanKeeper(assignment, () => keepPlan(application)),
     signal,
   });
   const onRunning = (): void => onState(null);

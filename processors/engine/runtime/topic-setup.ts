@@ -1,50 +1,56 @@
 import type { Kafka } from '../../../connectors/kafka/port.ts';
-import { Failure } from '../../../infra/process/failure.ts';
+import type { Log } from '../../../infra/process/log.ts';
 import { type PartitionPlan, planPartitions } from '../plan/partition-plan.ts';
 import type { Plan } from '../plan/plan.ts';
+import { type PlanRecord, planRecord } from '../plan/plan-record.ts';
 import { internalTopics, resultSpec, resultTopics, sourceTopics } from '../plan/planned-topics.ts';
 import { type SubTopology, globalSources } from '../plan/sub-topology.ts';
 import type { ApplicationNames } from './application-names.ts';
+import { existingPartitions } from './existing-partitions.ts';
+import { checkUpgrade } from './upgrade-check.ts';
 
 /** Numbers of partitions as they are in Kafka once every topic exists. */
 export interface TopicSetup extends PartitionPlan {
   /** By Kafka name: result topics and global tables. */
   readonly partitions: ReadonlyMap<string, number>;
+  /** The plan of this process, as it is kept. */
+  readonly record: PlanRecord;
+  /** The plan that the state was written under; null where none is known. */
+  readonly before: PlanRecord | null;
+}
+
+interface TopicRequest {
+  readonly kafka: Kafka;
+  readonly log: Log;
+  readonly plan: Plan;
+  readonly parts: readonly SubTopology[];
+  readonly names: ApplicationNames;
+  readonly signal: AbortSignal;
 }
 
 /**
- * Creates the internal topics and the result topics, after checking that what is joined has equal partitions.
- * @throws Failure `engine.not_co_partitioned`, `kafka.topic_drift` (stop)
+ * Creates the internal topics and the result topics, after checking that what is joined has equal partitions, and that
+ * the state which is there was written under a plan that this one can follow.
+ * @throws Failure `engine.not_co_partitioned`, `engine.plan_incompatible`, `engine.stale_state`, `kafka.topic_drift` (stop)
  */
-export async function setUpTopics(
-  kafka: Kafka,
-  plan: Plan,
-  parts: readonly SubTopology[],
-  names: ApplicationNames,
-): Promise<TopicSetup> {
+export async function setUpTopics(request: TopicRequest): Promise<TopicSetup> {
+  const { kafka, plan, parts, names } = request;
   const sources = sourceTopics(plan, names);
   const counts = await Promise.all(sources.map((topic) => kafka.partitionCount(topic)));
   const partitions = new Map(sources.map((topic, index) => [topic, counts[index] ?? 0]));
   const partitionPlan = planPartitions(plan, parts, (name) => partitions.get(names.catalogue(name)) ?? 0);
+  const internal = internalTopics(plan, parts, partitionPlan, names);
+  const record = planRecord(plan, partitionPlan);
+  const before = await checkUpgrade({ ...request, record, internal });
 
   const resultSpecs = await Promise.all(
     [...resultTopics(plan, names)].map(async ([name, topic]) =>
       resultSpec(name, topic, await existingPartitions(kafka, name)),
     ),
   );
-  await kafka.ensureTopics([...resultSpecs, ...internalTopics(plan, parts, partitionPlan, names)]);
+  await kafka.ensureTopics([...resultSpecs, ...internal]);
   for (const spec of resultSpecs) partitions.set(spec.name, spec.partitions);
-  return { ...partitionPlan, partitions };
-}
-
-/** Null for a topic that is not there. */
-export async function existingPartitions(kafka: Kafka, topic: string): Promise<number | null> {
-  try {
-    return await kafka.partitionCount(topic);
-  } catch (error) {
-    if (error instanceof Failure && error.code === 'kafka.topic_missing') return null;
-    throw error;
-  }
+  return { ...partitionPlan, partitions, record, before };
 }
 
 /** The partitions of the topics behind a plan's global tables, with the source that reads each. */

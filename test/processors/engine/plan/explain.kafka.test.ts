@@ -34,7 +34,7 @@ test('the topics that are explained are those that the pipeline creates', async 
     () => running.state,
     (state) => state === null,
   );
-  expect(explanation.topics).toHaveLength(7);
+  expect(explanation.topics).toHaveLength(8);
   for (const { name, partitions, config } of explanation.topics) {
     expect([name, await rig.kafka.partitionCount(name)]).toEqual([name, partitions]);
     const found = await rig.kafka.describeConfigs(name);

@@ -50,6 +50,7 @@ test('tasks and internal topics follow the partitions that the topics have', () 
     ['m-app-paid-left-changelog', 'changelog', 5, 'plan'],
     ['m-app-paid-right-changelog', 'changelog', 5, 'plan'],
     ['m-app-paid-pending-changelog', 'changelog', 5, 'plan'],
+    ['m-app-plan', 'plan', 1, 'plan'],
   ]);
 });
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { planDiff } from '../../../../processors/engine/plan/plan-diff.ts';
 import type { Verdict } from '../../../../processors/engine/plan/plan-difference.ts';
 import { planDiffText } from '../../../../processors/engine/plan/plan-diff-text.ts';
-import { layoutHash } from '../../../../processors/engine/plan/plan-hash.ts';
+import { planHash } from '../../../../processors/engine/plan/plan-hash.ts';
 import { parsePlanRecord, planRecord } from '../../../../processors/engine/plan/plan-record.ts';
 import { applicationNames } from '../../../../processors/engine/runtime/application-names.ts';
 import { type TopologyBuilder, keyOf, topology } from '../../../../processors/engine/topology.ts';
@@ -247,7 +247,7 @@ describe('an upgrade that changes', () => {
       what !== 'nothing' && !what.startsWith('docs') && !what.startsWith('an event'),
     );
     // Who may work side by side is known by the layout alone.
-    expect(layoutHash(old.plan) === layoutHash(now.plan)).toBe(verdict === 'rolling');
+    expect(planHash(old.plan) === planHash(now.plan)).toBe(verdict === 'rolling');
   });
 });
 
