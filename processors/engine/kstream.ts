@@ -11,6 +11,7 @@ import {
   type UserFunction,
   planTopic,
 } from './plan/plan-builder.ts';
+import { type ProcessSpec, addProcess } from './process-step.ts';
 import { type WindowEmit, type WindowRequest, addWindowAggregate } from './window-step.ts';
 import type { Windowed } from './windowed-key.ts';
 import type { FixedWindow, SessionWindow, WindowOptions } from './windows.ts';
@@ -66,6 +67,31 @@ export class KStream<K, V> {
     return this.#stateless('map-values', 'KSTREAM-MAPVALUES', { mapper }, null);
   }
 
+  /** Any number of values in place of each, under the same key. Say {@link as} when a later step has to store them. */
+  flatMapValues<R>(mapper: (value: V, key: K) => Iterable<R>): KStream<K, R> {
+    return this.#stateless('flat-map-values', 'KSTREAM-FLATMAPVALUES', { mapper }, null);
+  }
+
+  /** The events of both streams. Their topics need equal numbers of partitions. */
+  merge(other: KStream<K, V>): KStream<K, V> {
+    const id = this.#plan.numbered('KSTREAM-MERGE');
+    const [own, others] = [this.#handle, other.#handle];
+    this.#plan.checkKeys(own, others, id);
+    this.#plan.add({ id, operator: 'merge', inputs: [own.id, others.id], stores: [] });
+    const isAlike = JSON.stringify(own.value) === JSON.stringify(others.value);
+    return new KStream<K, V>(this.#plan, { ...own, id, value: isAlike ? own.value : null });
+  }
+
+  /**
+   * A step of one's own, synchronous, with declared state: for what no other operator says. It is given the events of one
+   * task in order, and decides about lateness itself.
+   */
+  process<S extends object, R>(name: string, spec: ProcessSpec<K, V, S, R>): KStream<K, R> {
+    const functions = { each: spec.each, punctuate: spec.punctuate?.call };
+    const handle = addProcess(this.#plan, this.#handle, name, spec, functions);
+    return new KStream<K, R>(this.#plan, handle);
+  }
+
   /** Says how the values look in bytes. Joins and repartitions of a computed stream need it. */
   as<W>(this: KStream<K, NoInfer<W>>, schema: Schema<W>): KStream<K, W> {
     return new KStream<K, W>(this.#plan, { ...this.#handle, value: schema.avro });
@@ -81,7 +107,14 @@ export class KStream<K, V> {
     selector: (value: V, key: K) => NoInfer<NK> | null,
     partitions: number | null = null,
   ): KStream<NK, V> {
-    const step = { name, operator: 'select-key', form: 'record', key: key.avro, partitions } as const;
+    const step = {
+      name,
+      operator: 'select-key',
+      form: 'record',
+      key: key.avro,
+      partitions,
+      stores: [],
+    } as const;
     return new KStream<NK, V>(this.#plan, this.#plan.repartition(this.#handle, step, selector));
   }
 
@@ -162,6 +195,14 @@ export class KStream<K, V> {
     return new KTable<K, A>(this.#plan, { id, key, value: schema.avro });
   }
 
+  /** One value per key, made of its events two at a time; the first stands for itself. */
+  reduce(name: string, reducer: (before: V, value: V, key: K) => V | null): KTable<K, V> {
+    const schema: Schema<V> = { avro: this.#plan.schemaOf(this.#handle, name) };
+    const add = (before: V | null, value: V, key: K): V | null =>
+      before === null ? value : reducer(before, value, key);
+    return this.aggregate<V | null>(name, schema, { initial: () => null, add }) as KTable<K, V>;
+  }
+
   /** The number of events of each key. */
   count(name: string): KTable<K, bigint> {
     return this.aggregate(name, COUNT, counting);
@@ -194,7 +235,7 @@ export class KStream<K, V> {
   }
 
   #stateless<R>(
-    operator: 'filter' | 'map-values',
+    operator: 'filter' | 'map-values' | 'flat-map-values',
     prefix: string,
     functions: Readonly<Record<string, UserFunction>>,
     value: Handle['value'],

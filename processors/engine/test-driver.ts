@@ -10,7 +10,7 @@ import type { PlanNode, PlanRepartition, PlanStore, PlanTopic, SourceNode } from
 import { type SubTopology, subTopologies } from './plan/sub-topology.ts';
 import { ProcessorGraph } from './processor-graph.ts';
 import type { DropReason, StreamRecord } from './record.ts';
-import { repartitionRecord, sourceRecord } from './source-record.ts';
+import { repartitionRecord, sourceRecord, tablesFirst } from './source-record.ts';
 import { openStores } from './state/open-stores.ts';
 import type { KeyValueStore, StateStore } from './state/store.ts';
 import { type TableRow, decodeRow } from './state/table-state.ts';
@@ -124,7 +124,8 @@ class Driver implements TestDriver {
         'stop',
         `topology ${this.#topology.name} does not read ${topic.name}`,
       );
-    for (const source of sources) this.#admit(source, key, value, options.timestamp ?? this.#now);
+    for (const source of tablesFirst(sources))
+      this.#admit(source, key, value, options.timestamp ?? this.#now);
     this.#settle();
   }
 

@@ -4,7 +4,8 @@ import { suppress } from './suppress.ts';
 import { windowAggregate } from './window-aggregate.ts';
 import { passThrough, sink, tableSource } from './endpoints.ts';
 import type { Operator, OperatorContext } from './operator.ts';
-import { filter, mapValues, selectKey, tableFilter, tableMapValues } from './stateless.ts';
+import { processStep } from './process.ts';
+import { filter, flatMapValues, mapValues, selectKey, tableFilter, tableMapValues } from './stateless.ts';
 import { streamStreamJoin } from './stream-stream-join.ts';
 import { streamGlobalJoin, streamTableJoin } from './stream-table-join.ts';
 import { tableTableJoin } from './table-table-join.ts';
@@ -15,6 +16,7 @@ export function createOperator(
   node: PlanNode,
 ): Operator {
   switch (node.operator) {
+    case 'merge':
     case 'stream-source':
     case 'repartition-source':
       return passThrough(contextOf(node));
@@ -32,6 +34,10 @@ export function createOperator(
       return tableFilter(contextOf(node));
     case 'table-map-values':
       return tableMapValues(contextOf(node));
+    case 'flat-map-values':
+      return flatMapValues(contextOf(node));
+    case 'process':
+      return processStep(contextOf(node));
     case 'select-key':
       return selectKey(contextOf(node));
     case 'table-group-by':

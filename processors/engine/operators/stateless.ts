@@ -21,6 +21,17 @@ export function mapValues(context: OperatorContext): Operator {
   };
 }
 
+export function flatMapValues(context: OperatorContext): Operator {
+  const mapper = context.call('mapper');
+  return {
+    process(record) {
+      if (record.value === null) return context.drop('null_value');
+      for (const value of mapper(record.value, record.key) as Iterable<unknown>)
+        context.forward({ ...record, value });
+    },
+  };
+}
+
 /** A new key; what follows moves the event to the partition of that key. */
 export function selectKey(context: OperatorContext<NodeOf<'select-key' | 'table-group-by'>>): Operator {
   const selector = context.call('selector');
@@ -69,7 +80,9 @@ export function tableMapValues(context: OperatorContext): TableOperator {
     },
     get(keyBody, key) {
       const row = parent.get(keyBody, key);
-      return row === null ? null : { ...row, value: mapper(row.value, key) };
+      const value = row === null ? null : mapper(row.value, key);
+      // A row that is mapped to null is none.
+      return row === null || value === null ? null : { ...row, value };
     },
   };
 }

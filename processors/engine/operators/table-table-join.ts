@@ -12,7 +12,7 @@ export function tableTableJoin(context: OperatorContext<NodeOf<'table-table-join
     context.table(context.node.inputs[0] ?? ''),
     context.table(context.node.inputs[1] ?? ''),
   ] as const;
-  const { join } = context.node;
+  const { join, isShared } = context.node;
   /** Whether a side's row comes out although the other side has none. */
   const kept = [join !== 'inner', join === 'outer'] as const;
 
@@ -28,7 +28,8 @@ export function tableTableJoin(context: OperatorContext<NodeOf<'table-table-join
       const { keyBody, key, time, commitTime } = record;
       if (keyBody === null) return context.drop('null_key');
       const other = tables[input === 0 ? 1 : 0].get(keyBody, key);
-      if (other === null && isSilent(record, kept[input === 0 ? 0 : 1])) return;
+      const isGone = isShared && record.value === null && record.oldValue !== null;
+      if (other === null && !isGone && isSilent(record, kept[input === 0 ? 0 : 1])) return;
       if (other !== null && record.value !== null) context.matched();
       context.forward({
         key,

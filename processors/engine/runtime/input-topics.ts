@@ -5,7 +5,7 @@ import type { BodySerdes } from '../body-serdes.ts';
 import type { Call } from '../operators/operator.ts';
 import type { PlanNode, RepartitionSourceNode, SourceNode } from '../plan/plan.ts';
 import type { DropReason, StreamRecord } from '../record.ts';
-import { repartitionRecord, sourceRecord } from '../source-record.ts';
+import { repartitionRecord, sourceRecord, tablesFirst } from '../source-record.ts';
 import type { Topology } from '../topology.ts';
 import type { ApplicationNames } from './application-names.ts';
 import {
@@ -63,7 +63,7 @@ function catalogueInput(
   registry: SchemaRegistry,
 ): InputTopic {
   const decoder = catalogueDecoder(must(sources[0], `no source reads ${topic}`).topic, registry);
-  const timed = sources.map((source) => ({
+  const timed = tablesFirst(sources).map((source) => ({
     source,
     time: (topology.functions.get(source.id)?.['time'] as Call | undefined) ?? null,
   }));

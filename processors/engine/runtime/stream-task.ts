@@ -113,9 +113,10 @@ export class StreamTask {
 
   #admit(buffer: PartitionBuffer, record: ConsumerRecord, round: number): BufferedRecord | null {
     const records = buffer.input.admit(record, this.#parts.onDrop);
-    const first = records[0]?.record;
-    if (first === undefined) return null;
-    const { time, commitTime } = first;
+    // A stream's, whose time is that of the event, comes behind a table's.
+    const last = records.at(-1)?.record;
+    if (last === undefined) return null;
+    const { time, commitTime } = last;
     return {
       offset: record.offset,
       round,
