@@ -54,6 +54,8 @@ export interface TestDriver {
   entries(store: string): number;
   /** Goes on as another process would after a crash: with what the changelogs hold, and nothing else. */
   restart(): void;
+  /** Names of the topics that the topology reads. */
+  inputs(): string[];
   /** Takes what has been dropped since the last call. */
   dropped(): DriverDrop[];
 }
@@ -151,6 +153,13 @@ class Driver implements TestDriver {
   entries(name: string): number {
     this.#storePlan(name);
     return this.#state.get(name)?.entries ?? 0;
+  }
+
+  inputs(): string[] {
+    const read = this.#topology.plan.nodes.flatMap((node) =>
+      'topic' in node && node.operator !== 'sink' ? [node.topic.name] : [],
+    );
+    return [...new Set(read)];
   }
 
   dropped(): DriverDrop[] {
