@@ -1,5 +1,6 @@
 import type { Schema } from '../../schemas/schema.ts';
 import type { Topic } from '../../schemas/topic.ts';
+import { type Aggregator, COUNT, type SessionAggregator, counting, countingSessions } from './aggregator.ts';
 import type { GlobalKTable } from './global-ktable.ts';
 import { type JoinWindow, windowBounds } from './join-window.ts';
 import { KTable, WindowedKTable } from './ktable.ts';
@@ -18,17 +19,6 @@ import { type WindowEmit, type WindowRequest, addWindowAggregate } from './windo
 import type { Windowed } from './windowed-key.ts';
 import type { FixedWindow, SessionWindow, WindowOptions } from './windows.ts';
 
-/** Folds records into one value per key. A null result deletes the aggregate. */
-export interface Aggregator<K, V, A> {
-  readonly initial: () => A;
-  readonly add: (aggregate: A, value: V, key: K) => A | null;
-}
-
-/** As {@link Aggregator}; `merge` makes one value of those of two sessions, the older one first. */
-export interface SessionAggregator<K, V, A> extends Aggregator<K, V, A> {
-  readonly merge: (older: A, newer: A, key: K) => A | null;
-}
-
 /** How windows are told. */
 export interface WindowByOptions extends WindowOptions {
   /** Default `on-close`. */
@@ -43,9 +33,6 @@ type EmitOf<O> = O extends { readonly emit: 'on-update' } ? 'on-update' : 'on-cl
 type Results<E, K, A> = E extends 'on-update' ? WindowedKTable<Windowed<K>, A> : KStream<Windowed<K>, A>;
 
 const BY_DEFAULT = { emit: 'on-close', nullValues: 'drop' } as const;
-const COUNT: Schema<bigint> = { avro: 'long' };
-const counting = { initial: () => 0n, add: (count: bigint) => count + 1n } as const;
-const countingSessions = { ...counting, merge: (older: bigint, newer: bigint) => older + newer } as const;
 
 type JoinerMaybeGrace = readonly [joiner: UserFunction] | readonly [wait: TableGrace, joiner: UserFunction];
 
