@@ -1,8 +1,11 @@
 import type { Schema } from '../../schemas/schema.ts';
 import type { Topic } from '../../schemas/topic.ts';
+import { type Aggregator, COUNT, type SessionAggregator, counting, countingSessions } from './aggregator.ts';
 import type { GlobalKTable } from './global-ktable.ts';
 import { type JoinWindow, windowBounds } from './join-window.ts';
 import { KTable, WindowedKTable } from './ktable.ts';
+import { type TableGrace, graceBuffer } from './table-grace.ts';
+import type { VersionedKTable } from './versioned-ktable.ts';
 import type { JoinKind, NullValues } from './plan/plan.ts';
 import {
   type Handle,
@@ -15,17 +18,6 @@ import { type ProcessSpec, addProcess } from './process-step.ts';
 import { type WindowEmit, type WindowRequest, addWindowAggregate } from './window-step.ts';
 import type { Windowed } from './windowed-key.ts';
 import type { FixedWindow, SessionWindow, WindowOptions } from './windows.ts';
-
-/** Folds records into one value per key. A null result deletes the aggregate. */
-export interface Aggregator<K, V, A> {
-  readonly initial: () => A;
-  readonly add: (aggregate: A, value: V, key: K) => A | null;
-}
-
-/** As {@link Aggregator}; `merge` makes one value of those of two sessions, the older one first. */
-export interface SessionAggregator<K, V, A> extends Aggregator<K, V, A> {
-  readonly merge: (older: A, newer: A, key: K) => A | null;
-}
 
 /** How windows are told. */
 export interface WindowByOptions extends WindowOptions {
@@ -41,9 +33,8 @@ type EmitOf<O> = O extends { readonly emit: 'on-update' } ? 'on-update' : 'on-cl
 type Results<E, K, A> = E extends 'on-update' ? WindowedKTable<Windowed<K>, A> : KStream<Windowed<K>, A>;
 
 const BY_DEFAULT = { emit: 'on-close', nullValues: 'drop' } as const;
-const COUNT: Schema<bigint> = { avro: 'long' };
-const counting = { initial: () => 0n, add: (count: bigint) => count + 1n } as const;
-const countingSessions = { ...counting, merge: (older: bigint, newer: bigint) => older + newer } as const;
+
+type JoinerMaybeGrace = readonly [joiner: UserFunction] | readonly [wait: TableGrace, joiner: UserFunction];
 
 /** A stream of events with keys of type K and values of type V. An event without a value is no event. */
 export class KStream<K, V> {
@@ -148,9 +139,23 @@ export class KStream<K, V> {
     return this.#joinStream('outer', name, other, window, joiner);
   }
 
-  /** Each event with the newest row of its key. Changes of the table are silent. */
-  joinTable<W, R>(name: string, table: KTable<K, W>, joiner: (value: V, row: W, key: K) => R): KStream<K, R> {
-    return this.#joinTable('inner', name, table, joiner);
+  /**
+   * Each event with the newest row of its key; with the row that was valid at its event time where the table is
+   * versioned. Changes of the table are silent.
+   */
+  joinTable<W, R>(name: string, table: KTable<K, W>, joiner: (value: V, row: W, key: K) => R): KStream<K, R>;
+  /**
+   * The same, but events wait for rows that come late.
+   * @throws Failure `topology.bad_grace`, `topology.no_schema` (stop)
+   */
+  joinTable<W, R>(
+    name: string,
+    table: VersionedKTable<K, W>,
+    wait: TableGrace,
+    joiner: (value: V, row: W, key: K) => R,
+  ): KStream<K, R>;
+  joinTable<R>(name: string, table: Pick<KTable<K, unknown>, 'handle'>, ...rest: JoinerMaybeGrace) {
+    return this.#joinTable<R>('inner', name, table.handle, ...rest);
   }
 
   /** As {@link joinTable}; where there is no row, the event comes out with null. */
@@ -158,8 +163,15 @@ export class KStream<K, V> {
     name: string,
     table: KTable<K, W>,
     joiner: (value: V, row: W | null, key: K | null) => R,
-  ): KStream<K, R> {
-    return this.#joinTable('left', name, table, joiner);
+  ): KStream<K, R>;
+  leftJoinTable<W, R>(
+    name: string,
+    table: VersionedKTable<K, W>,
+    wait: TableGrace,
+    joiner: (value: V, row: W | null, key: K | null) => R,
+  ): KStream<K, R>;
+  leftJoinTable<R>(name: string, table: Pick<KTable<K, unknown>, 'handle'>, ...rest: JoinerMaybeGrace) {
+    return this.#joinTable<R>('left', name, table.handle, ...rest);
   }
 
   /** Each event with the row whose key it names. Every instance holds the whole table, so no partitions must match. */
@@ -277,18 +289,18 @@ export class KStream<K, V> {
     return new KStream<K, R>(this.#plan, { id, key, value: null });
   }
 
-  #joinTable<W, R>(
+  #joinTable<R>(
     join: 'inner' | 'left',
     name: string,
-    table: KTable<K, W>,
-    joiner: UserFunction,
+    table: Handle,
+    ...rest: JoinerMaybeGrace
   ): KStream<K, R> {
+    const [joiner, wait] = rest.length === 1 ? [rest[0], null] : [rest[1], rest[0]];
     const id = this.#plan.named(name);
-    this.#plan.checkKeys(this.#handle, table.handle, id);
-    this.#plan.add(
-      { id, operator: 'stream-table-join', join, inputs: [this.#handle.id, table.handle.id], stores: [] },
-      { joiner },
-    );
+    this.#plan.checkKeys(this.#handle, table, id);
+    const inputs = [this.#handle.id, table.id];
+    const buffer = wait === null ? { stores: [] } : graceBuffer(this.#plan, id, this.#handle, table, wait);
+    this.#plan.add({ id, operator: 'stream-table-join', join, inputs, ...buffer }, { joiner });
     return new KStream<K, R>(this.#plan, { id, key: this.#handle.key, value: null });
   }
 

@@ -144,10 +144,12 @@ class Driver implements TestDriver {
   rows(name: string): readonly { readonly key: unknown; readonly row: TableRow }[] {
     const plan = this.#storePlan(name);
     const store = this.#state.get(name) as KeyValueStore;
-    return [...store.range(null, null)].map(({ key, value }) => ({
+    const rows = [...store.range(null, null)].map(({ key, value }) => ({
       key: this.#serdes(plan.key).decodeBody(key),
       row: decodeRow(value, this.#serdes(plan.value)),
     }));
+    // A versioned table remembers its deleted rows for a while.
+    return rows.filter(({ row }) => row.value !== null);
   }
 
   entries(name: string): number {

@@ -53,7 +53,8 @@ function aggregation(
 
 /**
  * Sends a change of a row to its group: one record when old and new belong to the same one, else the old value to the
- * group that the row leaves, then the new value to the group that it enters.
+ * group that the row leaves, then the new value to the group that it enters. A change of a versioned table that is not
+ * its key's newest moves nothing: the row is in the group of its newest version.
  */
 export function tableGroupBy(context: OperatorContext<NodeOf<'select-key' | 'table-group-by'>>): Operator {
   const selector = context.call('selector');
@@ -64,6 +65,7 @@ export function tableGroupBy(context: OperatorContext<NodeOf<'select-key' | 'tab
     rows === undefined ? null : new TableState(context.keyValueStore(rows), context.storeSerdes(rows).value);
   return {
     process(change) {
+      if (change.isLatest === false) return context.drop('out_of_order');
       const record = kept === null ? change : asKept(kept, change);
       const from = groupOf(record.oldValue, record.key);
       const to = groupOf(record.value, record.key);

@@ -39,6 +39,7 @@ class SuppressBuffer {
   process(record: StreamRecord): void {
     const { keyBody } = record;
     if (keyBody === null) return this.#context.drop('null_key');
+    if (record.isLatest === false) return this.#context.drop('out_of_order');
     this.#store.advance(record.time);
     this.#hold(record, keyBody);
     const { recordsMax } = this.#context.node;

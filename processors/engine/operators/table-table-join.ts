@@ -4,7 +4,8 @@ import type { NodeOf, OperatorContext, TableOperator } from './operator.ts';
 
 /**
  * Join of two tables by their key. A change of either side meets the other side's present row. Nothing is stored
- * here: both tables keep their own rows. Rules: Kafka Streams' KTable-KTable joins.
+ * here: both tables keep their own rows. A change of a versioned table that is not its key's newest (KIP-914) is
+ * dropped: no present row has changed. Rules: Kafka Streams' KTable-KTable joins.
  */
 export function tableTableJoin(context: OperatorContext<NodeOf<'table-table-join'>>): TableOperator {
   const joiner = context.call('joiner');
@@ -27,6 +28,7 @@ export function tableTableJoin(context: OperatorContext<NodeOf<'table-table-join
     process(record, input) {
       const { keyBody, key, time, commitTime } = record;
       if (keyBody === null) return context.drop('null_key');
+      if (record.isLatest === false) return context.drop('out_of_order');
       const other = tables[input === 0 ? 1 : 0].get(keyBody, key);
       const isGone = isShared && record.value === null && record.oldValue !== null;
       if (other === null && !isGone && isSilent(record, kept[input === 0 ? 0 : 1])) return;

@@ -16,6 +16,8 @@ export interface Handle {
   readonly value: AvroSchema | null;
   /** Of keys with the bounds of a window: how long behind its end a window has closed, milliseconds. */
   readonly closeDelayMs?: number | undefined;
+  /** Only of a versioned table. */
+  readonly historyMs?: number | undefined;
 }
 
 const NAME = /^[a-zA-Z0-9._-]+$/;

@@ -36,6 +36,8 @@ export interface PlanTopic {
 export interface SourceNode extends NodeBase {
   readonly operator: 'stream-source' | 'table-source' | 'global-source';
   readonly topic: PlanTopic;
+  /** Only of a versioned table: how far behind its highest time it knows what was valid. */
+  readonly historyMs?: number;
 }
 
 /** Reads what a `repartition-sink` of the same name wrote, in the next sub-topology. */
@@ -83,6 +85,8 @@ export interface StreamStreamJoinNode extends NodeBase {
 export interface StreamTableJoinNode extends NodeBase {
   readonly operator: 'stream-table-join';
   readonly join: 'inner' | 'left';
+  /** Only with a versioned table: how long an event waits in the node's store for rows that come late. */
+  readonly graceMs?: number;
 }
 
 /** `global` is the id of the global table's source. */
