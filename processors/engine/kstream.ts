@@ -1,38 +1,23 @@
 import type { Schema } from '../../schemas/schema.ts';
 import type { Topic } from '../../schemas/topic.ts';
-import { type Aggregator, COUNT, type SessionAggregator, counting, countingSessions } from './aggregator.ts';
+import { type Aggregator, COUNT, counting } from './aggregator.ts';
 import type { GlobalKTable } from './global-ktable.ts';
 import { type JoinWindow, windowBounds } from './join-window.ts';
-import { KTable, WindowedKTable } from './ktable.ts';
+import { KTable } from './ktable.ts';
 import { type TableGrace, graceBuffer } from './table-grace.ts';
 import type { VersionedKTable } from './versioned-ktable.ts';
-import type { JoinKind, NullValues } from './plan/plan.ts';
-import {
-  type Handle,
-  type NodeFunctions,
-  type PlanBuilder,
-  type UserFunction,
-  planTopic,
-} from './plan/plan-builder.ts';
+import type { JoinKind } from './plan/plan.ts';
+import { type Handle, type PlanBuilder, type UserFunction, planTopic } from './plan/plan-builder.ts';
 import { type ProcessSpec, addProcess } from './process-step.ts';
-import { type WindowEmit, type WindowRequest, addWindowAggregate } from './window-step.ts';
-import type { Windowed } from './windowed-key.ts';
-import type { FixedWindow, SessionWindow, WindowOptions } from './windows.ts';
-
-/** How windows are told. */
-export interface WindowByOptions extends WindowOptions {
-  /** Default `on-close`. */
-  readonly emit?: WindowEmit;
-  /** `process` lets events without a value take part; by default they are dropped and counted. */
-  readonly nullValues?: NullValues;
-}
-
-type Folded<V, O> = O extends { readonly nullValues: 'process' } ? V | null : V;
-type EmitOf<O> = O extends { readonly emit: 'on-update' } ? 'on-update' : 'on-close';
-/** Results that never change are events; those that do are rows. */
-type Results<E, K, A> = E extends 'on-update' ? WindowedKTable<Windowed<K>, A> : KStream<Windowed<K>, A>;
-
-const BY_DEFAULT = { emit: 'on-close', nullValues: 'drop' } as const;
+import {
+  type EmitOf,
+  type Folded,
+  SessionWindowedKStream,
+  WINDOWS_BY_DEFAULT,
+  type WindowByOptions,
+  WindowedKStream,
+} from './windowed-kstream.ts';
+import type { FixedWindow, SessionWindow } from './windows.ts';
 
 type JoinerMaybeGrace = readonly [joiner: UserFunction] | readonly [wait: TableGrace, joiner: UserFunction];
 
@@ -229,7 +214,8 @@ export class KStream<K, V> {
     window: FixedWindow,
     options: O,
   ): WindowedKStream<K, Folded<V, O>, EmitOf<O>> {
-    return new WindowedKStream(this.#plan, this.#handle, { window, ...BY_DEFAULT, ...options });
+    const request = { window, ...WINDOWS_BY_DEFAULT, ...options };
+    return new WindowedKStream(this.#plan, this.#handle, request, streamOf);
   }
 
   /** As {@link windowedBy}, in sessions. An event that lies between sessions makes them one, by `merge`. */
@@ -237,7 +223,8 @@ export class KStream<K, V> {
     window: SessionWindow,
     options: O,
   ): SessionWindowedKStream<K, Folded<V, O>, EmitOf<O>> {
-    return new SessionWindowedKStream(this.#plan, this.#handle, { window, ...BY_DEFAULT, ...options });
+    const request = { window, ...WINDOWS_BY_DEFAULT, ...options };
+    return new SessionWindowedKStream(this.#plan, this.#handle, request, streamOf);
   }
 
   /** Writes the events to a topic of the catalogue. Does not compile unless keys are equal and values fit. */
@@ -328,72 +315,6 @@ export class KStream<K, V> {
   }
 }
 
-/** The events of each key, window by window, ready to be folded. */
-export class WindowedKStream<K, V, E extends WindowEmit> {
-  /** For the compiler alone. */
-  declare readonly types?: { readonly key: (key: K) => K; readonly value: V; readonly emit: E };
-  readonly #plan: PlanBuilder;
-  readonly #handle: Handle;
-  readonly #request: WindowRequest;
-
-  constructor(plan: PlanBuilder, handle: Handle, request: WindowRequest) {
-    this.#plan = plan;
-    this.#handle = handle;
-    this.#request = request;
-  }
-
-  /** One value for each window of a key that has events. */
-  aggregate<A>(name: string, schema: Schema<A>, aggregator: Aggregator<K, V, NoInfer<A>>): Results<E, K, A> {
-    return windowResults(this.#plan, this.#handle, this.#request, name, schema, { ...aggregator });
-  }
-
-  /** The number of events in each window of a key. */
-  count(name: string): Results<E, K, bigint> {
-    return this.aggregate(name, COUNT, counting);
-  }
-}
-
-/** The events of each key, session by session, ready to be folded. */
-export class SessionWindowedKStream<K, V, E extends WindowEmit> {
-  /** For the compiler alone. */
-  declare readonly types?: { readonly key: (key: K) => K; readonly value: V; readonly emit: E };
-  readonly #plan: PlanBuilder;
-  readonly #handle: Handle;
-  readonly #request: WindowRequest;
-
-  constructor(plan: PlanBuilder, handle: Handle, request: WindowRequest) {
-    this.#plan = plan;
-    this.#handle = handle;
-    this.#request = request;
-  }
-
-  /** One value for each session of a key. With `emit: 'on-update'` a session that grows ends under its old bounds. */
-  aggregate<A>(
-    name: string,
-    schema: Schema<A>,
-    aggregator: SessionAggregator<K, V, NoInfer<A>>,
-  ): Results<E, K, A> {
-    return windowResults(this.#plan, this.#handle, this.#request, name, schema, { ...aggregator });
-  }
-
-  /** The number of events in each session of a key. */
-  count(name: string): Results<E, K, bigint> {
-    return this.aggregate(name, COUNT, countingSessions);
-  }
-}
-
-function windowResults<E extends WindowEmit, K, A>(
-  plan: PlanBuilder,
-  input: Handle,
-  request: WindowRequest,
-  name: string,
-  schema: Schema<A>,
-  functions: NodeFunctions,
-): Results<E, K, A> {
-  const handle = addWindowAggregate(plan, input, request, name, schema, functions);
-  const results =
-    request.emit === 'on-update'
-      ? new WindowedKTable<Windowed<K>, A>(plan, handle)
-      : new KStream<Windowed<K>, A>(plan, handle);
-  return results as Results<E, K, A>;
+function streamOf<K, V>(plan: PlanBuilder, handle: Handle): KStream<K, V> {
+  return new KStream<K, V>(plan, handle);
 }

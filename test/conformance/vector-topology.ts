@@ -1,5 +1,6 @@
 import { type Topology, type TopologyBuilder, keyOf, topology } from '../../processors/engine/topology.ts';
-import type { KStream, WindowByOptions } from '../../processors/engine/kstream.ts';
+import type { KStream } from '../../processors/engine/kstream.ts';
+import type { WindowByOptions } from '../../processors/engine/windowed-kstream.ts';
 import type { KTable } from '../../processors/engine/ktable.ts';
 import type { Schema } from '../../schemas/schema.ts';
 import type { Topic } from '../../schemas/topic.ts';
