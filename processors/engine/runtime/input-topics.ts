@@ -97,7 +97,7 @@ function repartitionInput(
   const decoder = repartitionDecoder(plan, serdes);
   return {
     topic: names.repartition(source.repartition),
-    isTable: plan.form === 'change',
+    isTable: plan.form !== 'record',
     decoder,
     admit: (raw) => [
       {
