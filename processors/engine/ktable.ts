@@ -85,6 +85,7 @@ export class KTable<K, V> {
       form: 'change',
       key: key.avro,
       partitions: null,
+      stores: this.#plan.joinsWithItself(this.handle.id) ? [this.#rowsOf(name)] : [],
     } as const;
     return new GroupedKTable<GK, V>(this.#plan, this.#plan.repartition(this.handle, step, selector));
   }
@@ -106,11 +107,25 @@ export class KTable<K, V> {
     this.#plan.add({ id, operator: 'sink', inputs: [this.handle.id], stores: [], topic: planTopic(topic) });
   }
 
+  /** What each row was when it was grouped. */
+  #rowsOf(name: string): string {
+    const value = this.#plan.schemaOf(this.handle, name);
+    const { key } = this.handle;
+    return this.#plan.addStore({ name: `${name}-rows`, kind: 'key-value', key, value, changelog: true });
+  }
+
   #join<W, R>(join: JoinKind, name: string, other: KTable<K, W>, joiner: UserFunction): KTable<K, R> {
     const id = this.#plan.named(name);
     this.#plan.checkKeys(this.handle, other.handle, id);
     this.#plan.add(
-      { id, operator: 'table-table-join', join, inputs: [this.handle.id, other.handle.id], stores: [] },
+      {
+        id,
+        operator: 'table-table-join',
+        join,
+        isShared: this.#plan.shareSource(this.handle.id, other.handle.id),
+        inputs: [this.handle.id, other.handle.id],
+        stores: [],
+      },
       { joiner },
     );
     return new KTable<K, R>(this.#plan, { id, key: this.handle.key, value: null });

@@ -30,6 +30,12 @@ export function sourceRecord(
   return { ...record, time: Math.floor(eventTime) };
 }
 
+/** A record goes to the tables of its topic before the streams: an event meets its own row, however they were written. */
+export function tablesFirst(sources: readonly SourceNode[]): SourceNode[] {
+  const place = ({ operator }: SourceNode): number => (operator === 'stream-source' ? 1 : 0);
+  return sources.toSorted((a, b) => place(a) - place(b));
+}
+
 /** The record that comes out of a repartition topic: event time and old value are what went in. */
 export function repartitionRecord(form: 'record' | 'change', message: Message, time: number): StreamRecord {
   const { key, keyBody, value, timestamp } = message;

@@ -27,7 +27,10 @@ interface Side {
  */
 export function streamStreamJoin(context: OperatorContext<NodeOf<'stream-stream-join'>>): Operator {
   const join = new StreamStreamJoin(context);
-  return { process: (record, input) => join.process(record, input) };
+  return {
+    process: (record, input) => join.process(record, input),
+    advance: (time, commitTime) => void join.advance(time, commitTime),
+  };
 }
 
 class StreamStreamJoin {
@@ -65,12 +68,7 @@ class StreamStreamJoin {
 
   process(record: StreamRecord, input: number): void {
     const own = this.#sides[input === 0 ? 0 : 1];
-    const clock = this.#sides[0].store;
-    clock.advance(record.time);
-    const { streamTime } = clock;
-    this.#emitClosed(streamTime, record.commitTime);
-    for (const side of this.#sides) side.store.expire(streamTime - this.#retentionMs);
-
+    const streamTime = this.advance(record.time, record.commitTime);
     const { keyBody } = record;
     if (record.value === null) return this.#context.drop('null_value');
     if (keyBody === null) return own.kept ? this.#emitAlone(own, record) : this.#context.drop('null_key');
@@ -86,6 +84,16 @@ class StreamStreamJoin {
     );
     if (own.kept && !met)
       this.#pending?.put(pendingKey(own, keyBody), closeTime, timeBytes(record.time), seq);
+  }
+
+  /** Returns the stream time of now. */
+  advance(time: number, commitTime: number): number {
+    const clock = this.#sides[0].store;
+    clock.advance(time);
+    const { streamTime } = clock;
+    this.#emitClosed(streamTime, commitTime);
+    for (const side of this.#sides) side.store.expire(streamTime - this.#retentionMs);
+    return streamTime;
   }
 
   #meet(own: Side, record: StreamRecord, keyBody: Buffer): boolean {

@@ -60,6 +60,9 @@ function headLine(node: PlanNode, names: TopicNames): string {
     case 'table-aggregate':
     case 'window-aggregate':
     case 'suppress':
+    case 'flat-map-values':
+    case 'merge':
+    case 'process':
       return `Processor: ${node.id} (stores: [${node.stores.join(', ')}])`;
   }
 }

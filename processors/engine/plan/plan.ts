@@ -36,6 +36,8 @@ export interface PlanTopic {
 export interface SourceNode extends NodeBase {
   readonly operator: 'stream-source' | 'table-source' | 'global-source';
   readonly topic: PlanTopic;
+  /** Only of a versioned table: how far behind its highest time it knows what was valid. */
+  readonly historyMs?: number;
 }
 
 /** Reads what a `repartition-sink` of the same name wrote, in the next sub-topology. */
@@ -56,7 +58,13 @@ export interface SinkNode extends NodeBase {
 
 /** Operators that need nothing but the user's function. */
 export interface StatelessNode extends NodeBase {
-  readonly operator: 'filter' | 'map-values' | 'table-filter' | 'table-map-values';
+  readonly operator:
+    | 'filter'
+    | 'map-values'
+    | 'flat-map-values'
+    | 'merge'
+    | 'table-filter'
+    | 'table-map-values';
 }
 
 /** Gives each record a new key; the repartition that follows moves it to the partition of that key. */
@@ -77,6 +85,8 @@ export interface StreamStreamJoinNode extends NodeBase {
 export interface StreamTableJoinNode extends NodeBase {
   readonly operator: 'stream-table-join';
   readonly join: 'inner' | 'left';
+  /** Only with a versioned table: how long an event waits in the node's store for rows that come late. */
+  readonly graceMs?: number;
 }
 
 /** `global` is the id of the global table's source. */
@@ -90,6 +100,8 @@ export interface StreamGlobalJoinNode extends NodeBase {
 export interface TableTableJoinNode extends NodeBase {
   readonly operator: 'table-table-join';
   readonly join: JoinKind;
+  /** Both sides come from one source: when a row goes, neither side finds the other one any more. */
+  readonly isShared: boolean;
 }
 
 export interface AggregateNode extends NodeBase {
@@ -128,6 +140,15 @@ export interface SuppressNode extends NodeBase {
   readonly recordsMax: number | null;
 }
 
+/** A step of the user's own. `stores` begins with its clock; `names` are those that its functions know the others by. */
+export interface ProcessNode extends NodeBase {
+  readonly operator: 'process';
+  readonly names: readonly string[];
+  /** Between punctuations, stream time; null for none. */
+  readonly everyMs: number | null;
+  readonly key: AvroSchema;
+}
+
 export type PlanNode =
   | SourceNode
   | RepartitionSourceNode
@@ -141,7 +162,8 @@ export type PlanNode =
   | TableTableJoinNode
   | AggregateNode
   | WindowAggregateNode
-  | SuppressNode;
+  | SuppressNode
+  | ProcessNode;
 
 export type OperatorKind = PlanNode['operator'];
 
