@@ -9,12 +9,13 @@ export const SESSION_TIMEOUT_MS = 6_000;
 
 /** From one that is gone to another that joins: so many run, one after the other. */
 const SIZES = [1, 3, 2, 3] as const;
-const HOLD_MS = { from: 3_000, to: 10_000 };
+const HOLD_MS = { from: 4_000, to: 10_000 };
 /** Longer than the session. */
 const FROZEN_MS = { from: SESSION_TIMEOUT_MS + 500, to: 14_000 };
 const DOWN_MS = { from: 0, to: 3_000 };
-/** A processor has to get somewhere between two faults, or nothing is tested but the start. */
-const PAUSE_MS = { from: 1_500, to: 6_000 };
+/** Processors have to get somewhere between two faults, or nothing is tested but how they start. */
+const PAUSE_MS = { from: 4_000, to: 12_000 };
+const SCALE_PAUSE_MS = { from: 2_000, to: 6_000 };
 
 export interface ProcessorFault {
   /** `overtake`: freezes it, and another one under its name takes its place before it wakes up. */
@@ -51,7 +52,7 @@ export function planJoinFaults(seed: number, seconds: number): JoinFaultSchedule
   });
   return {
     processors: planLane(seconds, own(), processorFault, PAUSE_MS),
-    scale: planLane(seconds, own(), scaleFault, PAUSE_MS),
+    scale: planLane(seconds, own(), scaleFault, SCALE_PAUSE_MS),
     // The writer's producer beside those of the processors.
     brokers: planLane(seconds, own(), brokerFaultOf(PROCESSORS + 1), PAUSE_MS),
   };

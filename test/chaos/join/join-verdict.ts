@@ -1,3 +1,4 @@
+import { must } from '../../../infra/process/assert.ts';
 import type { Topic } from '../../../schemas/topic.ts';
 import { topicName } from '../../../schemas/topic.ts';
 import { kcatBytes } from '../../support/kcat-bytes.ts';
@@ -69,8 +70,9 @@ export async function judgeJoin(judged: Judged, batches: readonly Batch[]): Prom
 async function judgeTopics(judged: Judged, expected: readonly ExpectedTopic[]): Promise<JoinVerdict> {
   const readerOf = schemaReaders(judged.registryUrl);
   const verdict = { results: 0, missing: 0, extra: 0 };
-  for (const { topic, rows } of expected) {
-    const found = await readTopic(judged, topic, readerOf);
+  const read = expected.map(async ({ topic }) => readTopic(judged, topic, readerOf));
+  for (const [i, found] of (await Promise.all(read)).entries()) {
+    const { topic, rows } = must(expected[i], 'a topic that was read');
     const { missing, extra, examples } = rows.difference(found.rows);
     judged.say(
       `${topic.name}: ${rows.size} ${topic.kind === 'table' ? 'rows' : 'events'} expected, ` +
