@@ -100,7 +100,7 @@ function repartitionInput(
   const decoder = repartitionDecoder(plan, serdes);
   return {
     topic: names.repartition(source.repartition),
-    isTable: plan.form === 'change',
+    isTable: plan.form !== 'record',
     isInternal: true,
     decoder,
     admit: (raw) => [

@@ -24,7 +24,6 @@ function input(topic: string, isTable: boolean): InputTopic {
   });
   return {
     topic,
-    isInternal: false,
     isTable,
     isInternal: false,
     decoder: { prepare: () => Promise.resolve(), decode },
