@@ -1,12 +1,13 @@
 import { type Random, between, pick, whole } from '../fault-lane.ts';
 import { seededRandom } from '../seeded-random.ts';
 import { GRACE_MS } from './pipeline.ts';
-import type { Customer, Event } from './topics.ts';
+import type { Customer, Event, Order } from './topics.ts';
 
 /** Event time that passes from one batch to the next, milliseconds. */
 const STEP_MS = 500;
 const EVENTS = 24;
-const CHANGES = 8;
+/** Of each table. */
+const CHANGES = 4;
 const VISITS = 6;
 const IDS_PER_BATCH = 1_000;
 /** Few keys have many events, many have few. */
@@ -16,6 +17,9 @@ const CUSTOMERS = 250;
 const REGIONS = 12;
 const SHOPS = 40;
 const DELETED_SHARE = 0.2;
+const ORDERS = 400;
+/** Of orders that name no customer. */
+const NOBODY_SHARE = 0.1;
 const AMOUNT = { from: -500, to: 1_000 };
 
 export interface Row<K, V> {
@@ -32,6 +36,7 @@ export interface Batch {
   readonly requests: readonly EventRow[];
   readonly answers: readonly EventRow[];
   readonly customers: readonly Row<CustomerKey, Customer>[];
+  readonly orders: readonly Row<{ readonly order: string }, Order>[];
   readonly accounts: readonly Row<CustomerKey, { readonly balance: bigint }>[];
   readonly visits: readonly (Row<CustomerKey, { readonly id: bigint }> & {
     readonly value: { readonly id: bigint };
@@ -49,16 +54,20 @@ export function batchOf(seed: number, number: number): Batch {
     isRequest: random() < 0.55,
     row: eventRow(random, firstId + i, number),
   }));
-  const rows = <V>(value: () => V): Row<CustomerKey, V>[] =>
-    Array.from({ length: CHANGES / 2 }, () => ({
-      key: customer(random),
+  const rows = <K, V>(key: (random: Random) => K, value: () => V): Row<K, V>[] =>
+    Array.from({ length: CHANGES }, () => ({
+      key: key(random),
       value: random() < DELETED_SHARE ? null : value(),
     }));
   return {
     requests: kinds.flatMap(({ isRequest, row }) => (isRequest ? [row] : [])),
     answers: kinds.flatMap(({ isRequest, row }) => (isRequest ? [] : [row])),
-    customers: rows(() => ({ region: `region ${whole(random, REGIONS)}`, credit: amount(random) })),
-    accounts: rows(() => ({ balance: amount(random) })),
+    customers: rows(customer, () => ({ region: `region ${whole(random, REGIONS)}`, credit: amount(random) })),
+    accounts: rows(customer, () => ({ balance: amount(random) })),
+    orders: rows(order, () => ({
+      customer: random() < NOBODY_SHARE ? null : customer(random).customer,
+      amount: amount(random),
+    })),
     visits: Array.from({ length: VISITS }, (_, i) => ({
       key: customer(random),
       value: { id: BigInt(firstId + EVENTS + i) },
@@ -80,7 +89,14 @@ export function closingBatch(batches: number, keys: readonly string[]): Batch {
       key: { who },
       value: { id: BigInt(batches * IDS_PER_BATCH + first + i), at, amount: 1n, shop: 'closed' },
     }));
-  return { requests: rows(0), answers: rows(keys.length), customers: [], accounts: [], visits: [] };
+  return {
+    requests: rows(0),
+    answers: rows(keys.length),
+    customers: [],
+    accounts: [],
+    orders: [],
+    visits: [],
+  };
 }
 
 function eventRow(random: Random, id: number, batch: number): EventRow {
@@ -96,3 +112,5 @@ const amount = (random: Random): bigint => BigInt(between(random, AMOUNT));
 const customer = (random: Random): CustomerKey => ({
   customer: pick(random, [`rare ${whole(random, CUSTOMERS)}`, `often ${whole(random, REGIONS)}`]),
 });
+
+const order = (random: Random): { readonly order: string } => ({ order: `order ${whole(random, ORDERS)}` });

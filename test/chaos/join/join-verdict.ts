@@ -6,8 +6,9 @@ import { type RecordReader, valueText } from '../avro-text.ts';
 import { schemaReaders } from '../schema-readers.ts';
 import type { Batch } from './batches.ts';
 import { expectedRows } from './oracle.ts';
+import { type OutputName, outputsOf } from './outputs.ts';
 import { RowBag, type Value, rowText } from './row-bag.ts';
-import { type InputName, type OutputName, inputs, outputsOf } from './topics.ts';
+import { type InputName, inputs } from './topics.ts';
 import { writtenRows } from './written-rows.ts';
 
 const FRAME_BYTES = 5;

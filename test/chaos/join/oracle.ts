@@ -1,14 +1,17 @@
 import { type Batch, closingTime } from './batches.ts';
+import type { OutputName } from './outputs.ts';
 import { ALONE_AFTER_MS, ANSWER_MAX_MS, GRACE_MS, WINDOW_MS } from './pipeline.ts';
 import { folded, put } from './table-fold.ts';
 import { RowBag, type Value, bagOf, rowText } from './row-bag.ts';
-import type { Customer, Event, OutputName } from './topics.ts';
+import type { Customer, Event, Order } from './topics.ts';
 
 interface Pair {
   readonly who: string;
   readonly request: Event;
   readonly answer: Event | null;
 }
+
+type NamedOrder = readonly [name: string, order: Order, customer: Customer | undefined];
 
 type EventRows = Batch['requests'];
 
@@ -21,6 +24,11 @@ export function expectedRows(batches: readonly Batch[]): Record<OutputName, RowB
   const answers = batches.flatMap((batch) => batch.answers);
   const customers = folded(batches.flatMap((batch) => batch.customers));
   const accounts = folded(batches.flatMap((batch) => batch.accounts));
+  const orders = [...folded(batches.flatMap((batch) => batch.orders))].map(([name, order]): NamedOrder => [
+    name,
+    order,
+    customers.get(order.customer ?? ''),
+  ]);
   const closedAt = closingTime(batches.length - 1);
   const pairs = pairsOf(requests, answers, closedAt);
   const pairTime = ({ request, answer }: Pair): number =>
@@ -59,8 +67,16 @@ export function expectedRows(batches: readonly Batch[]): Record<OutputName, RowB
       rowText([customer], [region, credit, accounts.get(customer)?.balance ?? null]),
     ),
     visitors: visitorBag(batches),
+    ordersInner: bagOf(
+      orders.filter(([, , customer]) => customer !== undefined),
+      namedOrder,
+    ),
+    ordersLeft: bagOf(orders, namedOrder),
   };
 }
+
+const namedOrder = ([name, { amount }, customer]: NamedOrder): string =>
+  rowText([name], [amount, customer?.region ?? null, customer?.credit ?? null]);
 
 function pairsOf(requests: EventRows, answers: EventRows, closedAt: number): Pair[] {
   const byTime = (rows: EventRows): EventRows => rows.toSorted((a, b) => Number(a.value.at - b.value.at));

@@ -1,8 +1,9 @@
 import type { TopicPartition } from '../../../connectors/kafka/port.ts';
 import { applicationNames } from '../../../processors/engine/runtime/application-names.ts';
 import { type Topic, topicName } from '../../../schemas/topic.ts';
+import { outputsOf } from './outputs.ts';
 import { joinPipeline } from './pipeline.ts';
-import { PARTITIONS, inputs, outputsOf } from './topics.ts';
+import { PARTITIONS, inputs } from './topics.ts';
 
 export const PREFIX = 'chaos';
 

@@ -1,6 +1,7 @@
 import { keyOf, topology } from '../../../processors/engine/topology.ts';
 import type { Topology } from '../../../processors/engine/topology.ts';
-import { type Event, inputs, outputsOf, pair, pairSums, sums } from './topics.ts';
+import { outputsOf, pair, pairSums, sums } from './outputs.ts';
+import { type Customer, type CustomerKey, type Event, type Order, inputs } from './topics.ts';
 
 /** An answer counts when it comes so long after its request at the latest. Milliseconds of event time. */
 export const ANSWER_MAX_MS = 3_000;
@@ -81,5 +82,15 @@ export function joinPipeline(name: string): Topology {
         credit: customer?.credit ?? null,
       }))
       .to(outputs.visitors);
+
+    const orders = builder.table(inputs.orders);
+    const key = ({ customer }: Order): CustomerKey | null => (customer === null ? null : { customer });
+    const named = ({ amount }: Order, customer: Customer | null) => ({
+      amount,
+      region: customer?.region ?? null,
+      credit: customer?.credit ?? null,
+    });
+    orders.joinForeignKey('orders-inner', customers, { key }, named).to(outputs.ordersInner);
+    orders.leftJoinForeignKey('orders-left', customers, { key }, named).to(outputs.ordersLeft);
   });
 }

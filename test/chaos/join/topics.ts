@@ -1,7 +1,6 @@
 import type { AvroField, AvroSchema } from '../../../schemas/avro-schema.ts';
 import type { Schema } from '../../../schemas/schema.ts';
 import { type Topic, tableTopic } from '../../../schemas/topic.ts';
-import type { Windowed } from '../../../processors/engine/windowed-key.ts';
 
 export const PARTITIONS = 6;
 
@@ -14,30 +13,35 @@ export interface Event {
   readonly shop: string;
 }
 
+export interface Order {
+  /** Null: of nobody. */
+  readonly customer: string | null;
+  readonly amount: bigint;
+}
+
 export interface Customer {
   readonly region: string;
   readonly credit: bigint;
 }
 
-type Who = { readonly who: string };
-type CustomerKey = { readonly customer: string };
-type Shop = { readonly shop: string };
-type Region = { readonly region: string };
+export type Who = { readonly who: string };
+export type CustomerKey = { readonly customer: string };
+type OrderKey = { readonly order: string };
 
-const MILLIS = { type: 'long', logicalType: 'timestamp-millis' } as const;
-
-function record<T>(name: string, fields: Readonly<Record<string, AvroSchema>>): Schema<T> {
+export function record<T>(name: string, fields: Readonly<Record<string, AvroSchema>>): Schema<T> {
   const named = Object.entries(fields).map(([field, type]): AvroField => ({ name: field, type }));
   return { avro: { type: 'record', name, namespace: 'chaos', fields: named } };
 }
 
-function streamTopic<K, V>(name: string, key: Schema<K>, value: Schema<V>): Topic<K, V> {
+export function streamTopic<K, V>(name: string, key: Schema<K>, value: Schema<V>): Topic<K, V> {
   return { ...tableTopic(name, key, value, PARTITIONS), kind: 'stream' };
 }
 
-const who = record<Who>('Who', { who: 'string' });
-const customerKey = record<CustomerKey>('CustomerKey', { customer: 'string' });
+export const who = record<Who>('Who', { who: 'string' });
+export const customerKey = record<CustomerKey>('CustomerKey', { customer: 'string' });
 const event = record<Event>('Event', { id: 'long', at: 'long', amount: 'long', shop: 'string' });
+
+export const orderKey = record<OrderKey>('OrderKey', { order: 'string' });
 
 /** What the writer writes. */
 export const inputs = {
@@ -56,65 +60,12 @@ export const inputs = {
     record<{ readonly balance: bigint }>('Account', { balance: 'long' }),
     PARTITIONS,
   ),
+  orders: tableTopic(
+    'orders',
+    orderKey,
+    record<Order>('Order', { customer: ['null', 'string'], amount: 'long' }),
+    PARTITIONS,
+  ),
 } as const;
 
-/** A request with one of its answers, or with null when it got none in time. */
-export const pair = record<{
-  readonly request: bigint;
-  readonly answer: bigint | null;
-  readonly amount: bigint;
-}>('Pair', { request: 'long', answer: ['null', 'long'], amount: 'long' });
-
-export const pairSums = record<{
-  readonly pairs: bigint;
-  readonly alone: bigint;
-  readonly checksum: bigint;
-}>('PairSums', { pairs: 'long', alone: 'long', checksum: 'long' });
-
-export const sums = record<{ readonly count: bigint; readonly sum: bigint }>('Sums', {
-  count: 'long',
-  sum: 'long',
-});
-
-const windowed = record<Windowed<Who>>('WhoWindowed', {
-  who: 'string',
-  window_start: MILLIS,
-  window_end: MILLIS,
-});
-
-const account = record<Customer & { readonly balance: bigint | null }>('CustomerAccount', {
-  region: 'string',
-  credit: 'long',
-  balance: ['null', 'long'],
-});
-
-const visitor = record<{
-  readonly id: bigint;
-  readonly region: string | null;
-  readonly credit: bigint | null;
-}>('Visitor', { id: 'long', region: ['null', 'string'], credit: ['null', 'long'] });
-
-/** What a pipeline of that name writes. */
-export const outputsOf = (pipeline: string) =>
-  ({
-    answered: streamTopic(`${pipeline}.answered`, who, pair),
-    answeredWindows: streamTopic(`${pipeline}.answered-windows`, windowed, pairSums),
-    requestWindows: streamTopic(`${pipeline}.request-windows`, windowed, sums),
-    shopSums: tableTopic(
-      `${pipeline}.shop-sums`,
-      record<Shop>('ShopKey', { shop: 'string' }),
-      sums,
-      PARTITIONS,
-    ),
-    regionSums: tableTopic(
-      `${pipeline}.region-sums`,
-      record<Region>('RegionKey', { region: 'string' }),
-      sums,
-      PARTITIONS,
-    ),
-    customerAccounts: tableTopic(`${pipeline}.customer-accounts`, customerKey, account, PARTITIONS),
-    visitors: streamTopic(`${pipeline}.visitors`, customerKey, visitor),
-  }) as const;
-
 export type InputName = keyof typeof inputs;
-export type OutputName = keyof ReturnType<typeof outputsOf>;

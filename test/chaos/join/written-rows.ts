@@ -20,5 +20,8 @@ export function writtenRows(batches: readonly Batch[]): Record<InputName, RowBag
     accounts: bagOf(folded(batches.flatMap((batch) => batch.accounts)), ([customer, { balance }]) =>
       rowText([customer], [balance]),
     ),
+    orders: bagOf(folded(batches.flatMap((batch) => batch.orders)), ([order, { customer, amount }]) =>
+      rowText([order], [customer, amount]),
+    ),
   };
 }
