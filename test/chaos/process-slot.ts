@@ -8,7 +8,6 @@ import { dieWithParent } from '../support/die-with-parent.ts';
 /** A process that has not drained by then hangs. */
 const DRAIN_MAX_MS = 90_000;
 const RESTART_MS = 500;
-const HANGS = 'hangs';
 
 /** A process' place in a job: the process may come and go. */
 export interface ProcessSlot {
@@ -39,8 +38,8 @@ export function processSlot({ program, args, logFile, clock, onEnd }: SlotOption
   let child: ChildProcess | undefined;
   let runs = 0;
   let isWanted = false;
-  const overtaken: ChildProcess[] = [];
-  const isRunning = (): boolean => child?.exitCode === null && child.signalCode === null;
+  let overtaken: ChildProcess[] = [];
+  const isRunning = (): boolean => isAlive(child);
   function start(): void {
     isWanted = true;
     if (isRunning()) return;
@@ -51,17 +50,17 @@ export function processSlot({ program, args, logFile, clock, onEnd }: SlotOption
     child = started;
     started.once('exit', (code, signal) => {
       if (!isWanted || child !== started) return;
-      onEnd(signal ?? `exit code ${code}`);
+      // Of two under one name the one that began to work last goes on, which may be the one that was frozen.
+      if (!overtaken.some(isAlive)) onEnd(signal ?? `exit code ${code}`);
       void clock.sleep(RESTART_MS).then(() => isWanted && child === started && start());
     });
   }
-  const inTime = async (asked: ChildProcess | undefined, signal: NodeJS.Signals): Promise<string> => {
+  const inTime = async (ended: Promise<unknown>): Promise<boolean> => {
     const timer = new AbortController();
-    const ended = end(asked, signal);
-    const how = await Promise.race([ended, clock.sleep(DRAIN_MAX_MS, timer.signal).then(() => HANGS)]);
+    const late = clock.sleep(DRAIN_MAX_MS, timer.signal).then(() => false);
+    const isInTime = await Promise.race([ended.then(() => true), late]);
     timer.abort();
-    if (how === HANGS) await end(asked, 'SIGKILL');
-    return how;
+    return isInTime;
   };
   return {
     start,
@@ -83,22 +82,38 @@ export function processSlot({ program, args, logFile, clock, onEnd }: SlotOption
     },
     async drain() {
       isWanted = false;
-      // While its successor is there: from that it hears that it was replaced.
-      const fates = await Promise.all(overtaken.splice(0).map((old) => inTime(old, 'SIGCONT')));
-      const how = await inTime(child, 'SIGTERM');
-      return fates.includes(HANGS) ? 'one that was replaced did not end' : how;
+      const running = [...overtaken, child].filter(isAlive);
+      overtaken = [];
+      for (const each of running) each.kill('SIGCONT');
+      // All but one hear from the group or the broker that they were replaced.
+      const isOneLeft = await inTime(untilOneIsLeft(running));
+      const left = running.filter(isAlive);
+      const isOver = await inTime(Promise.all(left.map((each) => end(each, 'SIGTERM'))));
+      if (!isOver) await Promise.all(left.map((each) => end(each, 'SIGKILL')));
+      if (!isOneLeft) return 'one that was replaced went on';
+      return isOver ? howEnded(left[0] ?? child) : 'hangs';
     },
   };
 }
 
-async function end(child: ChildProcess | undefined, signal: NodeJS.Signals): Promise<string> {
-  if (child === undefined) return 'was not started';
-  if (child.exitCode === null && child.signalCode === null) {
-    const exit = once(child, 'exit');
-    child.kill(signal);
-    await exit;
-  }
-  return child.signalCode ?? `exit code ${child.exitCode}`;
+function isAlive(child: ChildProcess | undefined): child is ChildProcess {
+  return child?.exitCode === null && child.signalCode === null;
+}
+
+async function untilOneIsLeft(processes: readonly ChildProcess[]): Promise<void> {
+  for (let left = processes; left.length > 1; left = left.filter(isAlive))
+    await Promise.race(left.map((each) => once(each, 'exit')));
+}
+
+async function end(child: ChildProcess | undefined, signal: NodeJS.Signals): Promise<void> {
+  if (!isAlive(child)) return;
+  const exit = once(child, 'exit');
+  child.kill(signal);
+  await exit;
+}
+
+function howEnded(child: ChildProcess | undefined): string {
+  return child === undefined ? 'was not started' : (child.signalCode ?? `exit code ${child.exitCode}`);
 }
 
 /** `--an-option=value` for each of them. */

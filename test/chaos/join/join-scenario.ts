@@ -1,31 +1,27 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connectKafka } from '../../../connectors/kafka/kafka.ts';
-import type { Kafka } from '../../../connectors/kafka/port.ts';
 import { thisMachine } from '../../../infra/local/machine.ts';
 import type { Clock } from '../../../infra/process/clock.ts';
 import { describe } from '../../../infra/process/failure.ts';
 import { silentLog } from '../../../infra/process/log.ts';
 import { applicationNames } from '../../../processors/engine/runtime/application-names.ts';
 import { connectRegistry } from '../../../schemas/serde/schema-registry.ts';
-import { copyProgress, untilCopied, untilStable } from '../copy-progress.ts';
+import { copyProgress } from '../copy-progress.ts';
 import { BatchWriter } from './batch-writer.ts';
 import type { Batch } from './batches.ts';
 import { createInputs, inputEncoders } from './input-topics.ts';
 import { runJoinFaults } from './join-fault-runner.ts';
 import { PROCESSORS, planJoinFaults, planText } from './join-faults.ts';
-import { JoinFleet } from './join-fleet.ts';
-import { type JoinServers, startJoinServers } from './join-servers.ts';
+import { startJoinServers } from './join-servers.ts';
+import { type Stage, finish, fleetOf, watchedOf } from './join-stage.ts';
 import { type JoinOutcome, isJoinRight, judgeJoin } from './join-verdict.ts';
-import { PREFIX, partitionsOf, partitionsToProcess, topicsOf } from './pipeline-topics.ts';
+import { PREFIX, topicsOf } from './pipeline-topics.ts';
 import { PARTITIONS } from './topics.ts';
 
 const POSITION_TOPIC = `${PREFIX}.position`;
 const WRITER_ID = `${PREFIX}-writer`;
 const PROGRESS_MS = 5_000;
-/** On a machine that others use too. */
-const CATCH_UP_MAX_MS = 240_000;
-const STABLE_MAX_MS = 60_000;
 const HEADER = [
   'inputs: events up to the grace of every window behind the newest one, all topics in one transaction under one commit',
   'time. A task takes the lowest event time of inputs that it has read to their ends, and rows before the events that',
@@ -55,9 +51,9 @@ export async function runJoinScenario(scenario: JoinScenario): Promise<JoinOutco
   await using servers = await startJoinServers(say);
   const brokers = servers.cluster.brokers.split(',');
   await using kafka = await connectKafka({ brokers, clientId: 'chaos', log: silentLog, clock });
-  const stage = { servers, kafka, folder };
+  const stage = { servers, kafka, folder, clock, say };
   const disturbed = await disturb(scenario, stage);
-  const calm = await leaveAlone(scenario, stage);
+  const calm = await leaveAlone(stage);
   say('reading every topic back, read-committed, with kcat');
   const read = { brokers: servers.cluster.brokers, registryUrl: servers.registryUrl, prefix: PREFIX, say };
   const verdict = await judgeJoin(read, disturbed.batches);
@@ -71,19 +67,13 @@ export async function runJoinScenario(scenario: JoinScenario): Promise<JoinOutco
   return outcome;
 }
 
-interface Stage {
-  readonly servers: JoinServers;
-  readonly kafka: Kafka;
-  readonly folder: string;
-}
-
 async function disturb(
   scenario: JoinScenario,
   stage: Stage,
 ): Promise<{ readonly batches: readonly Batch[]; readonly problems: readonly string[] }> {
   const { clock, say, seed, seconds, signal } = scenario;
   const { servers, kafka } = stage;
-  const fleet = fleetOf('disturbed', PROCESSORS, scenario, stage);
+  const fleet = fleetOf('disturbed', PROCESSORS, stage);
   const registry = connectRegistry({ url: servers.registryUrl, clientId: 'chaos' });
   await createInputs(kafka, PREFIX, POSITION_TOPIC);
   const encoders = await inputEncoders(registry, PREFIX);
@@ -91,7 +81,7 @@ async function disturb(
   const onTrouble = (error: unknown): void => say(`writer: ${describe(error).split('\n')[0]}`);
   const writing = { encoders, transactionalId: WRITER_ID, positionTopic: POSITION_TOPIC, onTrouble };
   const writer = new BatchWriter({ kafka, clock, seed, ...writing });
-  const watched = watchedOf('disturbed', scenario, kafka);
+  const watched = watchedOf('disturbed', stage);
   using _progress = clock.every(PROGRESS_MS, () => {
     copyProgress(watched).then(
       (progress) => say(`${writer.written} batches written, ${progress}`),
@@ -121,46 +111,9 @@ async function disturb(
 }
 
 /** The same inputs from their beginning, in one process. @returns what did not come to its end */
-async function leaveAlone(scenario: JoinScenario, stage: Stage): Promise<readonly string[]> {
-  const fleet = fleetOf('undisturbed', 1, scenario, stage);
-  scenario.say('the same inputs, undisturbed, in one process');
+async function leaveAlone(stage: Stage): Promise<readonly string[]> {
+  const fleet = fleetOf('undisturbed', 1, stage);
+  stage.say('the same inputs, undisturbed, in one process');
   await fleet.scale(1);
-  return finish(fleet, watchedOf('undisturbed', scenario, stage.kafka));
-}
-
-/** Waits until a pipeline has processed everything, and ends it. @returns what did not come to its end */
-async function finish(fleet: JoinFleet, watched: ReturnType<typeof watchedOf>): Promise<readonly string[]> {
-  // What goes through internal topics: their ends are known only when those before them are through.
-  const stages = new Set(watched.input.map(({ topic }) => topic)).size;
-  let behind: string | null = null;
-  for (let stage = 0; stage < stages && behind === null; stage++)
-    behind = await untilCopied(watched, CATCH_UP_MAX_MS);
-  await fleet.drain();
-  const open = await untilStable(watched, STABLE_MAX_MS);
-  return [behind, open, ...fleet.problems].filter((problem) => problem !== null);
-}
-
-function fleetOf(
-  pipeline: string,
-  processors: number,
-  { clock, say }: JoinScenario,
-  { servers, folder }: Stage,
-): JoinFleet {
-  return new JoinFleet({
-    pipeline,
-    processors,
-    folder,
-    kafkaBootstrapServers: servers.cluster.brokers,
-    schemaRegistryUrl: servers.registryUrl,
-    topicPrefix: PREFIX,
-    clock,
-    say,
-  });
-}
-
-/** What has to be processed, and where no transaction may stay open. */
-function watchedOf(pipeline: string, { clock }: JoinScenario, kafka: Kafka) {
-  const { applicationId: groupId } = applicationNames(PREFIX, pipeline);
-  const input = partitionsToProcess(pipeline);
-  return { kafka, clock, groupId, input, output: topicsOf(pipeline).flatMap(partitionsOf) };
+  return finish(fleet, watchedOf('undisturbed', stage));
 }
