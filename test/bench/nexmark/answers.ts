@@ -6,7 +6,7 @@ import type { EventEncoder } from './event-writer.ts';
 import { type EventTimes, eventTimeMs, eventType, nexmarkEvent } from './generator.ts';
 import { GRACE_MS, HOP, type Query, TUMBLE_MS } from './queries.ts';
 import { type Digest, digestOf } from './result-digest.ts';
-import { resultRow } from './result-row.ts';
+import { ResultRows } from './result-row.ts';
 import { readAll } from './results.ts';
 import { SqlOracle } from './sql-oracle.ts';
 import type { RunningSystem } from './system.ts';
@@ -32,10 +32,9 @@ export function rightAnswer(
 /** What a system has answered, of what readers can see by now. */
 async function answerOf({ kafka, stack }: BenchPlace, query: Query, system: RunningSystem): Promise<Digest> {
   const registry = connectRegistry({ url: stack.registryUrl, clientId: 'bench-answers' });
-  const rows: string[] = [];
-  for await (const { key, value } of readAll(kafka, registry, system.resultName, system.result))
-    rows.push(resultRow(query, key, value));
-  return digestOf(rows);
+  const answer = new ResultRows(query);
+  for await (const result of readAll(kafka, registry, system.resultName, system.result)) answer.add(result);
+  return digestOf(answer.rows());
 }
 
 /** Event time goes on in every partition, so that the last windows close. */

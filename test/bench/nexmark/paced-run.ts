@@ -3,7 +3,14 @@ import { systemClock } from '../../../infra/process/clock.ts';
 import { connectRegistry } from '../../../schemas/serde/schema-registry.ts';
 import type { BenchPlace } from '../source/bench-place.ts';
 import type { EventEncoder } from './event-writer.ts';
-import { type EventTimes, type EventType, eventTimeMs, eventType, nexmarkEvent } from './generator.ts';
+import {
+  type EventTimes,
+  type EventType,
+  eventTimeMs,
+  eventType,
+  eventsWith,
+  nexmarkEvent,
+} from './generator.ts';
 import type { Query } from './queries.ts';
 import { causeMs } from './result-row.ts';
 import { ResultDecoder, partitionsOf } from './results.ts';
@@ -19,7 +26,8 @@ const CAUGHT_UP_MAX_MS = 120_000;
 const RESULTS_MIN = 100;
 
 export interface Pace {
-  readonly eventsPerSecond: number;
+  /** Of the events that the query reads. */
+  readonly perSecond: number;
   /** From the moment on when the system has caught up with what was written while it started. */
   readonly warmUpSeconds: number;
   readonly seconds: number;
@@ -40,7 +48,7 @@ export async function pacedRun(
   pace: Pace,
 ): Promise<Float64Array> {
   const { kafka, stack } = place;
-  const times = { baseMs: Date.now(), eventsPerSecond: pace.eventsPerSecond };
+  const times = { baseMs: Date.now(), eventsPerSecond: eventsWith(pace.perSecond, types) };
   const decoder = new ResultDecoder(
     connectRegistry({ url: stack.registryUrl, clientId: 'bench-results' }),
     system.result,
@@ -63,8 +71,8 @@ export async function pacedRun(
       if (records.length === 0) continue;
       lastMs = arrivedMs;
       for (const record of records) {
-        const { key, value } = await decoder.decode(record);
-        const cause = causeMs(query, key, value);
+        const cause = causeMs(query, await decoder.decode(record));
+        if (cause === null) continue;
         if (arrivedMs - cause < CAUGHT_UP_MS) begin(schedule, arrivedMs, pace);
         if (cause >= schedule.fromMs && cause < schedule.untilMs) latencies.push(arrivedMs - cause);
       }

@@ -8,14 +8,15 @@ import {
   type IdKey,
   enrichedBidSchema,
   idKeySchema,
+  localItemSchema,
   openBidSchema,
   windowKeySchema,
   windowResultSchema,
 } from './schemas.ts';
-import { auctions, bids, eventTopic } from './topics.ts';
+import { auctions, bids, eventTopic, persons } from './topics.ts';
 
 /** What is measured, each beside the same topology of Kafka Streams. */
-export const QUERIES = ['join', 'enrich', 'hopping', 'tumbling'] as const;
+export const QUERIES = ['join', 'enrich', 'hopping', 'tumbling', 'fk-join'] as const;
 export type Query = (typeof QUERIES)[number];
 
 /** How far out of order events may come, where windows are: what Nexmark's Flink tables allow. */
@@ -24,6 +25,7 @@ export const HOP = { sizeMs: 10_000, advanceMs: 2_000 } as const;
 export const TUMBLE_MS = 10_000;
 /** The category and states of q20 and q3. */
 export const CATEGORY = 10;
+export const STATES = ['OR', 'ID', 'CA'];
 
 type Rate = Pick<EventTimes, 'eventsPerSecond'>;
 
@@ -32,6 +34,7 @@ const READS: Readonly<Record<Query, readonly EventType[]>> = {
   enrich: ['auction', 'bid'],
   hopping: ['bid'],
   tumbling: ['bid'],
+  'fk-join': ['person', 'auction'],
 };
 
 /** The events that a query reads. */
@@ -39,6 +42,9 @@ export const readTypes = (query: Query): ReadonlySet<EventType> => new Set(READS
 
 /** Whether the last results come only when event time goes on. */
 export const isWindowed = (query: Query): boolean => query === 'hopping' || query === 'tumbling';
+
+/** Whether only the last result of each key is an answer. */
+export const isTable = (query: Query): boolean => query === 'fk-join';
 
 /** A query under a name of its own: consumer group, internal topics and the result topic begin with it. */
 export interface NamedQuery {
@@ -56,6 +62,8 @@ export function namedQuery(query: Query, name: string, rate: Rate): NamedQuery {
       return countQuery(name);
     case 'tumbling':
       return highestQuery(name);
+    case 'fk-join':
+      return localItemQuery(name);
   }
 }
 
@@ -149,4 +157,25 @@ function highestQuery(name: string): NamedQuery {
       .to(result),
   );
   return { topology: highest, result };
+}
+
+/** q3: who sells in some states what is of one category. Rows of both sides come in any order, and change. */
+function localItemQuery(name: string): NamedQuery {
+  const result = eventTopic(`${name}-result`, idKeySchema, localItemSchema);
+  const items = topology(name, (builder) => {
+    const sellers = builder.table(persons).filter(({ state }) => STATES.includes(state));
+    builder
+      .table(auctions)
+      .filter(({ category }) => category === CATEGORY)
+      .joinForeignKey('seller', sellers, { key: ({ seller }) => ({ id: seller }) }, (auction, person) => ({
+        name: person.name,
+        city: person.city,
+        state: person.state,
+        auction: auction.id,
+        opened: auction.date_time,
+        registered: person.date_time,
+      }))
+      .to(result);
+  });
+  return { topology: items, result };
 }

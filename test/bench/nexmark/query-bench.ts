@@ -123,9 +123,10 @@ export class QueryBench {
     const { pace } = this.#options;
     await using topics = await this.#topics();
     const name = `${this.#query}-${system}-paced-${round}`;
-    const request = { ...this.#request(topics.prefix, name), eventsPerSecond: pace.eventsPerSecond };
-    await using running = await this.#systems.start(system, request);
     const types = readTypes(this.#query);
+    const eventsPerSecond = eventsWith(pace.perSecond, types);
+    const request = { ...this.#request(topics.prefix, name), eventsPerSecond };
+    await using running = await this.#systems.start(system, request);
     const sorted = await pacedRun(this.#place, this.#query, running, topics.encoder, types, pace);
     const [p50, p99] = [percentile(sorted, 0.5), percentile(sorted, 0.99)];
     this.#place.say(

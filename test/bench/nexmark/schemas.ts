@@ -166,3 +166,24 @@ export interface WindowResult {
 }
 
 export const windowResultSchema: Schema<WindowResult> = { avro: record('WindowResult', { result: 'long' }) };
+
+/** Who sells in some states (q3), with the times of both rows, of which the later one is the result's cause. */
+export interface LocalItem {
+  readonly name: string;
+  readonly city: string;
+  readonly state: string;
+  readonly auction: bigint;
+  readonly opened: bigint;
+  readonly registered: bigint;
+}
+
+export const localItemSchema: Schema<LocalItem> = {
+  avro: record('LocalItem', {
+    name: 'string',
+    city: 'string',
+    state: 'string',
+    auction: 'long',
+    opened: MILLIS,
+    registered: MILLIS,
+  }),
+};

@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { type EventTimes, type EventType, eventType, nexmarkEvent } from './generator.ts';
-import { CATEGORY, HOP, type Query, TUMBLE_MS } from './queries.ts';
+import { CATEGORY, HOP, type Query, STATES, TUMBLE_MS } from './queries.ts';
 
 const TABLES = `
   CREATE TABLE person (id INTEGER PRIMARY KEY, name TEXT, city TEXT, state TEXT, t INTEGER);
@@ -25,8 +25,8 @@ export const ORACLE = {
     WHERE a.category = ${CATEGORY} AND a.t <= b.t`,
   hopping: `SELECT auction, start, bids FROM (${COUNTED})`,
   tumbling: `SELECT auction, ${TUMBLED} AS start, max(price) FROM bid GROUP BY auction, start`,
-  q3: `SELECT p.name, p.city, p.state, a.id, a.t, p.t FROM auction a JOIN person p ON p.id = a.seller
-    WHERE a.category = ${CATEGORY} AND p.state IN ('OR', 'ID', 'CA')`,
+  'fk-join': `SELECT p.name, p.city, p.state, a.id, a.t, p.t FROM auction a JOIN person p ON p.id = a.seller
+    WHERE a.category = ${CATEGORY} AND p.state IN (${STATES.map((state) => `'${state}'`).join()})`,
   q4: `SELECT category, sum(price), count(*) FROM (SELECT a.category, max(b.price) AS price ${OPEN} GROUP BY a.id)
     GROUP BY category`,
   q5: `WITH counted AS MATERIALIZED (${COUNTED}) SELECT c.start, c.bids, c.auction FROM counted c

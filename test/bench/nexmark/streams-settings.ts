@@ -1,7 +1,7 @@
 import type { Stack } from '../../../infra/local/stack.ts';
 import { topicName } from '../../../schemas/topic.ts';
 import { auctionMsMax } from './generator.ts';
-import { CATEGORY, GRACE_MS, HOP, TUMBLE_MS } from './queries.ts';
+import { CATEGORY, GRACE_MS, HOP, STATES, TUMBLE_MS } from './queries.ts';
 import type { SystemRequest } from './system.ts';
 import { auctions, bids, persons } from './topics.ts';
 
@@ -22,6 +22,7 @@ export function streamsSettings(
     auctions: topicName(prefix, auctions),
     bids: topicName(prefix, bids),
     category: String(CATEGORY),
+    states: STATES.join(),
     'registry.url': stack.registryUrl,
     'grace.ms': String(GRACE_MS),
     'auction.ms': String(auctionMsMax({ baseMs: 0, eventsPerSecond })),
