@@ -3,7 +3,7 @@ import { Failure } from '../../../infra/process/failure.ts';
 import { connectRegistry } from '../../../schemas/serde/schema-registry.ts';
 import type { BenchPlace } from '../source/bench-place.ts';
 import type { EventEncoder } from './event-writer.ts';
-import { type EventTimes, eventTimeMs, eventType, nexmarkEvent } from './generator.ts';
+import { type EventTimes, type EventType, eventTimeMs, eventType, nexmarkEvent } from './generator.ts';
 import { GRACE_MS, HOP, type Query, TUMBLE_MS } from './queries.ts';
 import { type Digest, digestOf } from './result-digest.ts';
 import { ResultRows } from './result-row.ts';
@@ -23,7 +23,7 @@ export function rightAnswer(
   query: Query,
   times: EventTimes,
   events: number,
-  types: ReadonlySet<'person' | 'auction' | 'bid'>,
+  types: ReadonlySet<EventType>,
 ): Digest {
   using oracle = new SqlOracle(times, events, types);
   return digestOf(oracle.rows(query));

@@ -45,9 +45,9 @@ const OPTIONS = {
     help: 'paced runs of each system, in turn; 0 for none',
   },
   perSecond: { schema: count.default(2_000), help: 'records per second of a paced run that the query reads' },
-  seconds: { schema: count.default(30), help: 'measured seconds of a paced run' },
+  seconds: { schema: count.default(20), help: 'measured seconds of a paced run' },
   warmUpSeconds: {
-    schema: count.default(15),
+    schema: count.default(10),
     help: 'seconds before them, from the moment on when the system has caught up',
   },
   peer: { schema: z.stringbool().default(true), help: 'measure Kafka Streams beside it' },
