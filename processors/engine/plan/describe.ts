@@ -51,10 +51,16 @@ function headLine(node: PlanNode, names: TopicNames): string {
     case 'stream-table-join':
     case 'stream-global-join':
     case 'table-table-join':
+    case 'subscription-send':
+    case 'foreign-table-join':
+    case 'response-join':
     case 'stream-aggregate':
     case 'table-aggregate':
     case 'window-aggregate':
     case 'suppress':
+    case 'flat-map-values':
+    case 'merge':
+    case 'process':
       return `Processor: ${node.id} (stores: [${node.stores.join(', ')}])`;
   }
 }

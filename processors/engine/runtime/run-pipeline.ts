@@ -12,6 +12,7 @@ import { Committer } from './committer.ts';
 import { GlobalTables } from './global-reader.ts';
 import { PendingOutput } from './pending-output.ts';
 import { PlanKeeper, keepPlan } from './plan-keeper.ts';
+import { ProgressCuts } from './progress-cuts.ts';
 import { startPurge } from './repartition-purge.ts';
 import { waitForSnapshot } from './snapshot-gate.ts';
 import { StreamLoop } from './stream-loop.ts';
@@ -107,6 +108,7 @@ async function runMember(
   if (!(await globals.load(kafka, signal))) return;
   log.info({ entries: globals.entries }, 'global tables loaded');
 
+  const cuts = await ProgressCuts.open(kafka, options.topicPrefix);
   await using fetcher = kafka.openFetcher();
   const pending = new PendingOutput();
   using purge = startPurge(application, options.repartitionPurgeIntervalMs);
@@ -119,6 +121,7 @@ async function runMember(
     application,
     factory,
     globals,
+    cuts,
     committer,
     positions,
     fetcher,
@@ -145,6 +148,7 @@ async function runMember(
     fetcher,
     assignment,
     globals,
+    cuts,
     committer,
     pending,
     commitIntervalMs,
