@@ -38,6 +38,8 @@ export function processSlot({ program, args, logFile, clock, onEnd }: SlotOption
   let child: ChildProcess | undefined;
   let runs = 0;
   let isWanted = false;
+  /** It is being ended, whatever is wanted meanwhile. */
+  let doomed: ChildProcess | undefined;
   let overtaken: ChildProcess[] = [];
   const isRunning = (): boolean => isAlive(child);
   function start(): void {
@@ -51,7 +53,7 @@ export function processSlot({ program, args, logFile, clock, onEnd }: SlotOption
     started.once('exit', (code, signal) => {
       if (!isWanted || child !== started) return;
       // Of two under one name the one that began to work last goes on, which may be the one that was frozen.
-      if (!overtaken.some(isAlive)) onEnd(signal ?? `exit code ${code}`);
+      if (started !== doomed && !overtaken.some(isAlive)) onEnd(signal ?? `exit code ${code}`);
       void clock.sleep(RESTART_MS).then(() => isWanted && child === started && start());
     });
   }
@@ -66,6 +68,7 @@ export function processSlot({ program, args, logFile, clock, onEnd }: SlotOption
     start,
     async kill() {
       isWanted = false;
+      doomed = child;
       await end(child, 'SIGKILL');
     },
     freeze: () => void child?.kill('SIGSTOP'),
@@ -82,6 +85,7 @@ export function processSlot({ program, args, logFile, clock, onEnd }: SlotOption
     },
     async drain() {
       isWanted = false;
+      doomed = child;
       const running = [...overtaken, child].filter(isAlive);
       overtaken = [];
       for (const each of running) each.kill('SIGCONT');
