@@ -1,6 +1,7 @@
 import { Failure } from '../../../infra/process/failure.ts';
 import type { AvroSchema } from '../../../schemas/avro-schema.ts';
 import type { Topic } from '../../../schemas/topic.ts';
+import { keyShape } from './key-shape.ts';
 import type { Plan, PlanNode, PlanRepartition, PlanStore, PlanTopic, SelectKeyNode } from './plan.ts';
 
 /** A function of the user's. What it takes is known where it is called; the compiler has checked it in the builder. */
@@ -202,13 +203,6 @@ export class PlanBuilder {
 export function planTopic<K, V>(topic: Topic<K, V>): PlanTopic {
   const { name, kind, partitions, key, value } = topic;
   return { name, kind, partitions, key, value };
-}
-
-/** The types of a key in order, without names: what decides its bytes. */
-function keyShape(schema: AvroSchema): string {
-  if (typeof schema === 'string') return schema;
-  if ('fields' in schema) return `{${schema.fields.map((field) => keyShape(field.type)).join(', ')}}`;
-  return JSON.stringify(schema);
 }
 
 function checkName(name: string, what: string): void {

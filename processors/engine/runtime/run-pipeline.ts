@@ -3,6 +3,7 @@ import { backoffMs } from '../../../infra/process/backoff.ts';
 import { describe, orderFor } from '../../../infra/process/failure.ts';
 import { progressTopicName } from '../../../schemas/change-event.ts';
 import { planHash } from '../plan/plan-hash.ts';
+import { sourceTopics } from '../plan/planned-topics.ts';
 import type { Topology } from '../topology.ts';
 import { type ApplicationNames, applicationNames } from './application-names.ts';
 import { type Application, type Environment, setUpApplication } from './application.ts';
@@ -10,13 +11,13 @@ import { ChangelogPositions } from './changelog-positions.ts';
 import { Committer } from './committer.ts';
 import { GlobalTables } from './global-reader.ts';
 import { PendingOutput } from './pending-output.ts';
+import { PlanKeeper, keepPlan } from './plan-keeper.ts';
 import { ProgressCuts } from './progress-cuts.ts';
 import { startPurge } from './repartition-purge.ts';
 import { waitForSnapshot } from './snapshot-gate.ts';
 import { StreamLoop } from './stream-loop.ts';
 import { TaskAssignment } from './task-assignment.ts';
 import { taskFactory } from './task-factory.ts';
-import { sourceTopics } from './topic-setup.ts';
 
 export interface PipelineOptions {
   readonly topology: Topology;
@@ -87,7 +88,7 @@ async function runSession(
   onState(`waiting for the topics ${sources.join(', ')}`);
   await kafka.waitForTopics(sources, signal);
   if (signal.aborted) return;
-  const application = await setUpApplication(environment, topology, names);
+  const application = await setUpApplication(environment, topology, names, signal);
   onState("waiting for the source's snapshot");
   await waitForSnapshot(kafka, topicPrefix, log, signal);
   if (!signal.aborted) await runMember(application, options, signal);
@@ -137,7 +138,7 @@ async function runMember(
     taskPositions: () => assignment.positions(),
     sessionTimeoutMs,
     ...(groupInstanceId === undefined ? {} : { groupInstanceId }),
-    listener: assignment,
+    listener: new PlanKeeper(assignment, () => keepPlan(application)),
     signal,
   });
   const onRunning = (): void => onState(null);
