@@ -21,7 +21,7 @@ const ENGINE_BENCHES = {
 const METHOD = `Kafka and the registry on this machine, topics of 4 partitions. Events are those of Nexmark, each a function of its number,
 Avro in the registry's frame, one a millisecond of event time, written before anybody reads them. Both systems read the same
 topics in turn, from the beginning, as one process with one thread that works, exactly once, and write Avro; they commit
-every 100 ms (ours sooner when there is nothing else to do). All of ours is as the processor role has it by default. Each run
+every 100 ms (ours sooner when there is nothing else to do). Ours is the processor role with its defaults and --flags. Each run
 has a group, internal topics and a result topic of its own; its results are compared with SQL over the
 same events (number of rows and a sum of their hashes), and a run with other results does not count.
 Rates count from the first 20 % of the records to the last commit: the start of programs does not count. Records are those
@@ -51,6 +51,13 @@ const OPTIONS = {
   warmUpSeconds: {
     schema: count.default(10),
     help: 'seconds before them, from the moment on when the system has caught up',
+  },
+  flags: {
+    schema: z
+      .string()
+      .default('')
+      .transform((text) => text.split(' ').filter((flag) => flag !== '')),
+    help: "more flags of the processor role, separated by blanks: --flags='--commit-interval-ms 50'",
   },
   peer: { schema: z.stringbool().default(true), help: 'measure Kafka Streams beside it' },
   peerHeap: {
