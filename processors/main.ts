@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { argv, env } from 'node:process';
+import { z } from 'zod';
 import { kafkaSecurity } from '../connectors/kafka/configured-security.ts';
 import { connectKafka } from '../connectors/kafka/kafka.ts';
 import { PRODUCER_OPTIONS } from '../connectors/kafka/producer-options.ts';
@@ -12,10 +13,13 @@ import type { OptionSpecs, Options } from '../infra/process/options.ts';
 import { GROUP_OPTIONS, ROLE_OPTIONS, count } from '../infra/process/role-options.ts';
 import { runRole } from '../infra/process/role.ts';
 import { connectRegistry } from '../schemas/serde/schema-registry.ts';
+import { type Whereabouts, answerQuery } from './engine/inspection/http-queries.ts';
+import { StateQueries } from './engine/inspection/state-queries.ts';
 import { applicationNames } from './engine/runtime/application-names.ts';
 import { engineMetrics } from './engine/runtime/engine-metrics.ts';
 import { PURGE_INTERVAL_MS } from './engine/runtime/repartition-purge.ts';
 import { runPipeline } from './engine/runtime/run-pipeline.ts';
+import { taskOwner } from './engine/runtime/task-owner.ts';
 import { PIPELINE_OPTION } from './pipeline-option.ts';
 
 const SPECS = {
@@ -32,6 +36,13 @@ const SPECS = {
     schema: count.default(PURGE_INTERVAL_MS),
     help: 'time between two deletions of repartitioned records that are processed, milliseconds',
   },
+  httpQueries: {
+    schema: z
+      .enum(['true', 'false'])
+      .default('true')
+      .transform((text) => text === 'true'),
+    help: 'whether /state and /why of the HTTP port answer with rows of the local state',
+  },
 } as const satisfies OptionSpecs;
 
 async function runProcessor(options: Options<typeof SPECS>, log: Log, signal: AbortSignal): Promise<void> {
@@ -46,15 +57,19 @@ async function runProcessor(options: Options<typeof SPECS>, log: Log, signal: Ab
   const { instance: groupInstanceId } = options;
   // One host name may stand for many short lives: only a name that was given promises to come back.
   const instance = groupInstanceId ?? hostname();
-  const clientId = applicationNames(topicPrefix, topology.name).transactionalId(instance);
+  const names = applicationNames(topicPrefix, topology.name);
+  const clientId = names.transactionalId(instance);
   const metrics = new Metrics();
   metrics.collectProcess();
+  const queries = new StateQueries();
+  let whereabouts: Whereabouts = () => Promise.resolve(null);
   let waitingFor: string | null = 'connecting to Kafka';
   await using server = await startHttpServer({
     port: options.httpPort,
     host: options.httpHost,
     metrics,
     readiness: () => waitingFor,
+    ...(options.httpQueries && { answer: (url: URL) => answerQuery(queries, whereabouts, url) }),
   });
   log.info({ httpPort: server.port, pipeline: topology.name, instance }, 'listening');
   const brokers = options.kafkaBootstrapServers;
@@ -67,6 +82,7 @@ async function runProcessor(options: Options<typeof SPECS>, log: Log, signal: Ab
     log,
     clock: systemClock,
   });
+  whereabouts = taskOwner(kafka, topology.plan, names, log);
   const registry = connectRegistry({ url: options.schemaRegistryUrl, clientId });
   const environment = {
     kafka,
@@ -90,6 +106,7 @@ async function runProcessor(options: Options<typeof SPECS>, log: Log, signal: Ab
       commitIntervalMs,
       sessionTimeoutMs,
       repartitionPurgeIntervalMs,
+      queries,
       random,
       onState,
     },

@@ -57,6 +57,11 @@ export class GlobalTables {
     return new Map([...this.#tables].map(([id, { view }]) => [id, view]));
   }
 
+  /** By name. */
+  get stores(): ReadonlyMap<string, StateStore> {
+    return this.#stores;
+  }
+
   /** Where the fetcher has to go on reading. */
   get positions(): readonly PartitionOffset[] {
     return this.#reads.map(({ partition, position }) => ({ ...partition, offset: position }));

@@ -2,6 +2,7 @@ import type { PartitionOffset } from '../../../connectors/kafka/port.ts';
 import { backoffMs } from '../../../infra/process/backoff.ts';
 import { describe, orderFor } from '../../../infra/process/failure.ts';
 import { progressTopicName } from '../../../schemas/change-event.ts';
+import type { StateQueries } from '../inspection/state-queries.ts';
 import { planHash } from '../plan/plan-hash.ts';
 import type { Topology } from '../topology.ts';
 import { type ApplicationNames, applicationNames } from './application-names.ts';
@@ -9,6 +10,7 @@ import { type Application, type Environment, setUpApplication } from './applicat
 import { ChangelogPositions } from './changelog-positions.ts';
 import { Committer } from './committer.ts';
 import { GlobalTables } from './global-reader.ts';
+import { inspectedSession } from './inspected-session.ts';
 import { PendingOutput } from './pending-output.ts';
 import { startPurge } from './repartition-purge.ts';
 import { waitForSnapshot } from './snapshot-gate.ts';
@@ -34,6 +36,8 @@ export interface PipelineOptions {
   readonly sessionTimeoutMs: number;
   /** Milliseconds between two deletions of repartitioned records that are processed. Default 30000. */
   readonly repartitionPurgeIntervalMs?: number;
+  /** Asked by others for the state of this process while it runs. Default: nobody asks. */
+  readonly queries?: StateQueries;
   readonly random: () => number;
   /** Told why the pipeline does not run yet, or null when it runs. */
   readonly onState: (reason: string | null) => void;
@@ -109,7 +113,10 @@ async function runMember(
   await using fetcher = kafka.openFetcher();
   const pending = new PendingOutput();
   using purge = startPurge(application, options.repartitionPurgeIntervalMs);
-  const onCommitted = (offsets: readonly PartitionOffset[]): void => purge.committed(offsets);
+  const onCommitted = (offsets: readonly PartitionOffset[]): void => {
+    purge.committed(offsets);
+    options.queries?.committed();
+  };
   const positions = new ChangelogPositions(names.changelog);
   const committer = new Committer({ producer, pending, positions, clock, log, metrics, onCommitted });
   const factory = taskFactory(application, globals, pending);
@@ -125,6 +132,7 @@ async function runMember(
     onRestoring,
   });
 
+  using _ = options.queries?.attach(inspectedSession(application, assignment, committer, globals));
   onState('joining the group');
   await using joined = await kafka.joinGroup({
     groupId: names.applicationId,
