@@ -28,6 +28,11 @@ const COMMANDS: readonly Command[] = [
     help: "prints a pipeline's topics, tasks and stores",
   },
   {
+    name: 'why',
+    module: 'processors/why.ts',
+    help: 'prints what a running processor has pending for a key, and until when',
+  },
+  {
     name: 'backfill',
     module: 'connectors/postgres-source/backfill.ts',
     help: 'has a table copied again, and follows the copy',
