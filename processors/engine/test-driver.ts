@@ -114,7 +114,6 @@ class Driver implements TestDriver {
     const listener = {
       onEmit: (node: PlanNode, record: StreamRecord) => void this.#emitted.push({ node, record }),
       onDrop: (node: string, reason: DropReason) => void this.#drops.push({ node, reason }),
-      onMatch: () => undefined,
     };
     const shared = { functions, listener, state: this.#state, stores: plan.stores, serdes: this.#serdes };
     const globals = globalTables(plan, shared);

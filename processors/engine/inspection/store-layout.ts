@@ -52,7 +52,8 @@ const LAYOUTS: Readonly<Partial<Record<OperatorKind, readonly StoreLayout[]>>> =
   'global-source': ['rows', 'history'],
 };
 
-function layoutOf(owner: PlanNode, place: number, kind: PlanStore['kind']): StoreLayout {
+/** `place` is the store's among those of its operator. */
+export function layoutOf(owner: PlanNode, place: number, kind: PlanStore['kind']): StoreLayout {
   if (owner.operator === 'process') return place === 0 ? 'marks' : 'values';
   if (owner.operator === 'window-aggregate' && owner.window.type === 'session') return 'sessions';
   return LAYOUTS[owner.operator]?.[place] ?? (kind === 'window' ? 'marks' : 'rows');

@@ -39,7 +39,7 @@ export class GlobalTables {
     const { plan, functions } = topology;
     const sources = globalSources(plan);
     const storeNames = new Set(sources.flatMap((source) => source.stores));
-    const listener = { onEmit: () => undefined, onMatch: () => undefined, onDrop };
+    const listener = { onEmit: () => undefined, onDrop };
     this.#stores = openStores(plan.stores.filter((store) => storeNames.has(store.name)));
     this.#tables = globalTables(plan, {
       functions,

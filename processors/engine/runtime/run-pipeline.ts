@@ -106,7 +106,7 @@ async function runMember(
   const { onState, commitIntervalMs, sessionTimeoutMs, groupInstanceId } = options;
   await using producer = await kafka.openProducer(names.transactionalId(options.instance));
   onState('loading the global tables');
-  const globals = new GlobalTables({ ...application, onDrop: metrics.dropped });
+  const globals = new GlobalTables({ ...application, onDrop: metrics.operators.dropped });
   if (!(await globals.load(kafka, signal))) return;
   log.info({ entries: globals.entries }, 'global tables loaded');
 

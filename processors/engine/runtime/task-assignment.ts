@@ -88,6 +88,7 @@ export class TaskAssignment implements GroupListener {
     this.#suspended = [];
     this.#tasks = tasks;
     this.#membership = membership;
+    for (const task of tasks) application.metrics.operators.stand(task.id, task.progress);
     this.#fetch();
     log.info({ tasks: tasks.map((task) => task.id) }, 'tasks assigned');
   }
