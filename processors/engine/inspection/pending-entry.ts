@@ -9,7 +9,7 @@ export interface PendingEntry {
   readonly what: 'unmatched' | 'buffered' | 'open_window' | 'open_session' | 'held_back' | 'waiting';
   /**
    * The stream time of the operator at which it ends: the first one, so that at `until - 1` it is still there. Where that is
-   * reached already, the next record ends it.
+   * reached already, the next record or progress of the source ends it.
    */
   readonly until: number;
   /** What happens then. */

@@ -20,7 +20,8 @@ interface Waiting {
 /**
  * Questions to the state of a running pipeline. They are answered between two records, and only while nothing in the
  * stores waits for a commit: a question that comes in between waits for that commit, so it never sees a write that may
- * yet be taken back. It waits a commit interval at most, plus the commit.
+ * yet be taken back. It waits a commit interval at most, plus the commit. Time that goes on with the source's progress alone
+ * needs no commit to be seen: what tells it is committed.
  */
 export class StateQueries {
   #source: StateSource | null = null;

@@ -68,6 +68,7 @@ const PLACED_BY_KEY: ReadonlySet<OperatorKind> = new Set<OperatorKind>([
   'window-aggregate',
   'stream-stream-join',
   'stream-table-join',
+  'response-join',
 ]);
 
 /** Whether the task of a key follows from the key: not in stores that are keyed by something else as well. */

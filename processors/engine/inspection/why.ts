@@ -40,7 +40,7 @@ export interface WhyAnswer {
 
 /**
  * What the operators here have of a key and have not done with, and until when. Time is the operators' own stream time,
- * which goes on with records alone.
+ * which goes on with records, and with the source's progress where event time is commit time.
  * @throws Failure `query.bad_key` when the key fits no operator that waits
  */
 export function why(state: InspectedState, keyText: string): WhyAnswer {

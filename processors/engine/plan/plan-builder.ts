@@ -1,6 +1,7 @@
 import { Failure } from '../../../infra/process/failure.ts';
 import type { AvroSchema } from '../../../schemas/avro-schema.ts';
 import type { Topic } from '../../../schemas/topic.ts';
+import { keyShape } from './key-shape.ts';
 import type { Plan, PlanNode, PlanRepartition, PlanStore, PlanTopic, SelectKeyNode } from './plan.ts';
 
 /** A function of the user's. What it takes is known where it is called; the compiler has checked it in the builder. */
@@ -63,22 +64,27 @@ export class PlanBuilder {
     const name = this.named(step.name);
     const value = this.schemaOf(input, name);
     const selected = this.add({ id: `${name}-key`, operator, inputs: [input.id], stores, key }, { selector });
-    this.#repartitions.push({ ...repartition, value });
+    return { id: this.through(selected, { ...repartition, value }), key, value };
+  }
+
+  /** An internal topic, whose name is claimed already, behind a node; returns the source that reads it. */
+  through(input: string, repartition: PlanRepartition): string {
+    const { name } = repartition;
+    this.#repartitions.push(repartition);
     this.add({
       id: `${name}-sink`,
       operator: 'repartition-sink',
-      inputs: [selected],
+      inputs: [input],
       stores: [],
       repartition: name,
     });
-    const id = this.add({
+    return this.add({
       id: `${name}-source`,
       operator: 'repartition-source',
       inputs: [],
       stores: [],
       repartition: name,
     });
-    return { id, key, value };
   }
 
   /** A name in Kafka Streams' manner for a node without state, whose name reaches no topic. */
@@ -197,13 +203,6 @@ export class PlanBuilder {
 export function planTopic<K, V>(topic: Topic<K, V>): PlanTopic {
   const { name, kind, partitions, key, value } = topic;
   return { name, kind, partitions, key, value };
-}
-
-/** The types of a key in order, without names: what decides its bytes. */
-function keyShape(schema: AvroSchema): string {
-  if (typeof schema === 'string') return schema;
-  if ('fields' in schema) return `{${schema.fields.map((field) => keyShape(field.type)).join(', ')}}`;
-  return JSON.stringify(schema);
 }
 
 function checkName(name: string, what: string): void {

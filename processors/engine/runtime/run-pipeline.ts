@@ -4,6 +4,7 @@ import { describe, orderFor } from '../../../infra/process/failure.ts';
 import { progressTopicName } from '../../../schemas/change-event.ts';
 import type { StateQueries } from '../inspection/state-queries.ts';
 import { planHash } from '../plan/plan-hash.ts';
+import { sourceTopics } from '../plan/planned-topics.ts';
 import type { Topology } from '../topology.ts';
 import { type ApplicationNames, applicationNames } from './application-names.ts';
 import { type Application, type Environment, setUpApplication } from './application.ts';
@@ -12,12 +13,13 @@ import { Committer } from './committer.ts';
 import { GlobalTables } from './global-reader.ts';
 import { inspectedSession } from './inspected-session.ts';
 import { PendingOutput } from './pending-output.ts';
+import { PlanKeeper, keepPlan } from './plan-keeper.ts';
+import { ProgressCuts } from './progress-cuts.ts';
 import { startPurge } from './repartition-purge.ts';
 import { waitForSnapshot } from './snapshot-gate.ts';
 import { StreamLoop } from './stream-loop.ts';
 import { TaskAssignment } from './task-assignment.ts';
 import { taskFactory } from './task-factory.ts';
-import { sourceTopics } from './topic-setup.ts';
 
 export interface PipelineOptions {
   readonly topology: Topology;
@@ -90,7 +92,7 @@ async function runSession(
   onState(`waiting for the topics ${sources.join(', ')}`);
   await kafka.waitForTopics(sources, signal);
   if (signal.aborted) return;
-  const application = await setUpApplication(environment, topology, names);
+  const application = await setUpApplication(environment, topology, names, signal);
   onState("waiting for the source's snapshot");
   await waitForSnapshot(kafka, topicPrefix, log, signal);
   if (!signal.aborted) await runMember(application, options, signal);
@@ -110,6 +112,7 @@ async function runMember(
   if (!(await globals.load(kafka, signal))) return;
   log.info({ entries: globals.entries }, 'global tables loaded');
 
+  const cuts = await ProgressCuts.open(kafka, options.topicPrefix);
   await using fetcher = kafka.openFetcher();
   const pending = new PendingOutput();
   using purge = startPurge(application, options.repartitionPurgeIntervalMs);
@@ -125,6 +128,7 @@ async function runMember(
     application,
     factory,
     globals,
+    cuts,
     committer,
     positions,
     fetcher,
@@ -142,7 +146,7 @@ async function runMember(
     taskPositions: () => assignment.positions(),
     sessionTimeoutMs,
     ...(groupInstanceId === undefined ? {} : { groupInstanceId }),
-    listener: assignment,
+    listener: new PlanKeeper(assignment, () => keepPlan(application)),
     signal,
   });
   const onRunning = (): void => onState(null);
@@ -152,6 +156,7 @@ async function runMember(
     fetcher,
     assignment,
     globals,
+    cuts,
     committer,
     pending,
     commitIntervalMs,

@@ -41,6 +41,7 @@ const serdes = bodySerdes({
 const input: InputTopic = {
   topic: 'clicks',
   isTable: false,
+  isInternal: false,
   decoder: { prepare: () => Promise.resolve(), decode: () => expect.unreachable() },
   admit({ timestamp: time }, onDrop) {
     if (time === 0) {
