@@ -33,8 +33,14 @@ const NO_SETTING: ReadonlySet<string> = new Set([
   'topic',
   'key',
   'windowedKey',
+  'foreignKey',
+  'value',
+  'left',
+  'right',
   'nulls',
   'recordsMax',
+  'everyMs',
+  'isShared',
 ]);
 
 /** The steps that have a changelog. Global tables are read anew at each start. */
