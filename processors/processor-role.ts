@@ -75,12 +75,10 @@ export async function runProcessor(
     ...(options.httpQueries && { answer: (url: URL) => answerQuery(queries, whereabouts, url) }),
   });
   log.info({ httpPort: server.port, pipeline: topology.name, instance }, 'listening');
-  const brokers = options.kafkaBootstrapServers;
-  const security = kafkaSecurity(options);
   await using kafka = await connectKafka({
-    brokers,
+    brokers: options.kafkaBootstrapServers,
     clientId,
-    security,
+    security: kafkaSecurity(options),
     compression,
     log,
     clock: systemClock,

@@ -31,7 +31,10 @@ export class SlowTopics {
   constructor(topology: Topology) {
     this.#topology = topology;
     const { plan, functions } = topology;
-    const onEmit = (node: PlanNode, record: StreamRecord) => void this.#emit(node, record);
+    const onEmit = (node: PlanNode, record: StreamRecord) => {
+      this.#emit(node, record);
+      return null;
+    };
     const listener = { onEmit };
     const state = openStores(plan.stores);
     for (const { nodes } of subTopologies(plan)) {
