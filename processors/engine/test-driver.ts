@@ -44,7 +44,10 @@ export interface TestDriver {
     value: V | null,
     options?: { readonly timestamp?: number },
   ): void;
-  /** Moves the driver's clock, which stamps the records that come without a timestamp. It starts at 0. */
+  /**
+   * Moves the driver's clock, which stamps the records that come without a timestamp. It starts at 0. Where event time is
+   * the Kafka timestamp, stream time goes with it, as it does by the source's progress: windows close without a record.
+   */
   advance(by: Duration): void;
   /** Takes what has come out on a topic since the last call. */
   read<K, V>(topic: Topic<K, V>): DriverRecord<K, V>[];
@@ -133,6 +136,8 @@ class Driver implements TestDriver {
 
   advance(by: Duration): void {
     this.#now += durationMs(by);
+    for (const graph of new Set(this.#graphs.values())) graph.advance(this.#now, this.#now);
+    this.#settle();
   }
 
   read<K, V>(topic: Topic<K, V>): DriverRecord<K, V>[] {

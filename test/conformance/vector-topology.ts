@@ -57,6 +57,14 @@ const OPERATORS: Readonly<Record<string, Define>> = {
 
   'table-table-join': (builder, operator) => tableTable(builder, operator).to(joined),
 
+  'fk-join': (builder, operator) => {
+    const table = tableOf(builder, left, operator.leftVersioned);
+    const other = tableOf(builder, right, operator.rightVersioned);
+    const on = { key: (value: string): string | null => beforeBar(value) || null };
+    if (operator.join === 'inner') table.joinForeignKey('join', other, on, pair).to(joined);
+    else table.leftJoinForeignKey('join', other, on, pair).to(joined);
+  },
+
   'table-source': (builder, operator) => loneTable(builder, operator).to(joined),
 
   'table-filter': (builder, operator) =>

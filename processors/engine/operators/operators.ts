@@ -3,12 +3,15 @@ import { streamAggregate, tableAggregate, tableGroupBy } from './aggregate.ts';
 import { suppress } from './suppress.ts';
 import { windowAggregate } from './window-aggregate.ts';
 import { passThrough, sink, tableSource } from './endpoints.ts';
+import { foreignTableJoin } from './foreign-table-join.ts';
 import type { Operator, OperatorContext } from './operator.ts';
 import { processStep } from './process.ts';
+import { responseJoin } from './response-join.ts';
 import { filter, flatMapValues, mapValues, selectKey, tableFilter, tableMapValues } from './stateless.ts';
 import { streamStreamJoin } from './stream-stream-join.ts';
 import { streamTableGraceJoin } from './stream-table-grace-join.ts';
 import { streamGlobalJoin, streamTableJoin } from './stream-table-join.ts';
+import { subscriptionSend } from './subscription-send.ts';
 import { tableTableJoin } from './table-table-join.ts';
 import { versionedTableSource } from './versioned-table-source.ts';
 
@@ -56,6 +59,12 @@ export function createOperator(
       return streamGlobalJoin(contextOf(node));
     case 'table-table-join':
       return tableTableJoin(contextOf(node));
+    case 'subscription-send':
+      return subscriptionSend(contextOf(node));
+    case 'foreign-table-join':
+      return foreignTableJoin(contextOf(node));
+    case 'response-join':
+      return responseJoin(contextOf(node));
     case 'stream-aggregate':
       return streamAggregate(contextOf(node));
     case 'table-aggregate':

@@ -16,7 +16,10 @@ interface View {
 /** Runs a step of the user's own: its functions see events, stores and stream time, and nothing else. */
 export function processStep(context: OperatorContext<ProcessNode>): Operator {
   const step = new ProcessStep(context);
-  return { process: (record) => step.process(record) };
+  return {
+    process: (record) => step.process(record),
+    advance: (time, commitTime) => step.advance(time, commitTime),
+  };
 }
 
 class ProcessStep {
@@ -54,10 +57,21 @@ class ProcessStep {
     this.#commitTime = record.commitTime;
     this.#view.time = record.time;
     this.#each(record.value, record.key, this.#view);
+    this.#beat(before);
+  }
+
+  advance(time: number, commitTime: number): void {
+    const before = this.#clock.streamTime;
+    this.#clock.advance(time);
+    this.#commitTime = commitTime;
+    this.#beat(before);
+  }
+
+  /** The first event sets the beat; a beat that has passed is not given twice, after a restart either. */
+  #beat(before: number): void {
     const { everyMs } = this.#context.node;
     if (everyMs === null || this.#punctuate === null) return;
     const boundary = Math.floor(this.#clock.streamTime / everyMs) * everyMs;
-    // The first event sets the beat; a beat that has passed is not given twice, after a restart either.
     if (before === Number.NEGATIVE_INFINITY || before >= boundary) return;
     this.#view.time = boundary;
     this.#punctuate(this.#view);

@@ -35,6 +35,10 @@ export function streamTableGraceJoin(
   };
 
   return {
+    advance(time, commitTime) {
+      buffer.advance(time);
+      release(commitTime);
+    },
     process(record, input) {
       if (input === 1) return;
       const { keyBody, value, time, commitTime } = record;

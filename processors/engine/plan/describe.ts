@@ -56,6 +56,9 @@ function headLine(node: PlanNode, names: TopicNames): string {
     case 'stream-table-join':
     case 'stream-global-join':
     case 'table-table-join':
+    case 'subscription-send':
+    case 'foreign-table-join':
+    case 'response-join':
     case 'stream-aggregate':
     case 'table-aggregate':
     case 'window-aggregate':

@@ -63,22 +63,27 @@ export class PlanBuilder {
     const name = this.named(step.name);
     const value = this.schemaOf(input, name);
     const selected = this.add({ id: `${name}-key`, operator, inputs: [input.id], stores, key }, { selector });
-    this.#repartitions.push({ ...repartition, value });
+    return { id: this.through(selected, { ...repartition, value }), key, value };
+  }
+
+  /** An internal topic, whose name is claimed already, behind a node; returns the source that reads it. */
+  through(input: string, repartition: PlanRepartition): string {
+    const { name } = repartition;
+    this.#repartitions.push(repartition);
     this.add({
       id: `${name}-sink`,
       operator: 'repartition-sink',
-      inputs: [selected],
+      inputs: [input],
       stores: [],
       repartition: name,
     });
-    const id = this.add({
+    return this.add({
       id: `${name}-source`,
       operator: 'repartition-source',
       inputs: [],
       stores: [],
       repartition: name,
     });
-    return { id, key, value };
   }
 
   /** A name in Kafka Streams' manner for a node without state, whose name reaches no topic. */

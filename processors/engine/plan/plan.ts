@@ -104,6 +104,32 @@ export interface TableTableJoinNode extends NodeBase {
   readonly isShared: boolean;
 }
 
+/**
+ * Left task of a foreign-key join: tells the right table's task which rows to be told of. `foreignKey` is the right
+ * table's key, `value` the left table's value.
+ */
+export interface SubscriptionSendNode extends NodeBase {
+  readonly operator: 'subscription-send';
+  readonly join: 'inner' | 'left';
+  readonly foreignKey: AvroSchema;
+  readonly value: AvroSchema;
+}
+
+/** Right task of a foreign-key join: keeps the subscriptions and answers them. `key` is the left table's, `value` the right one's. */
+export interface ForeignTableJoinNode extends NodeBase {
+  readonly operator: 'foreign-table-join';
+  readonly key: AvroSchema;
+  readonly value: AvroSchema;
+}
+
+/** Left task of a foreign-key join: makes the result of what the right task has answered. `left` and `right` are values. */
+export interface ResponseJoinNode extends NodeBase {
+  readonly operator: 'response-join';
+  readonly join: 'inner' | 'left';
+  readonly left: AvroSchema;
+  readonly right: AvroSchema;
+}
+
 export interface AggregateNode extends NodeBase {
   readonly operator: 'stream-aggregate' | 'table-aggregate';
 }
@@ -160,6 +186,9 @@ export type PlanNode =
   | StreamTableJoinNode
   | StreamGlobalJoinNode
   | TableTableJoinNode
+  | SubscriptionSendNode
+  | ForeignTableJoinNode
+  | ResponseJoinNode
   | AggregateNode
   | WindowAggregateNode
   | SuppressNode
@@ -180,10 +209,16 @@ export interface PlanStore {
 /** An internal topic between two sub-topologies. */
 export interface PlanRepartition {
   readonly name: string;
-  /** `change` carries a table's old and new value, so that an aggregate can take the old one back. */
-  readonly form: 'record' | 'change';
+  /**
+   * `change` carries a table's old and new value, so that an aggregate can take the old one back; `foreign-key` what
+   * the two tables of a foreign-key join tell each other.
+   */
+  readonly form: 'record' | 'change' | 'foreign-key';
   readonly key: AvroSchema;
   readonly value: AvroSchema;
-  /** Null: as many as the topics it is joined with, else as many as the topics it comes from. */
+  /**
+   * Null: as many as the topics it is joined with, else as many as the topics it comes from. Of form `foreign-key`:
+   * always as many as the table has that reads it.
+   */
   readonly partitions: number | null;
 }

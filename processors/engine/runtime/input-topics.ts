@@ -26,6 +26,8 @@ export interface InputTopic {
   readonly topic: string;
   /** A table's records are taken in order of commit, an event stream's in order of event time. */
   readonly isTable: boolean;
+  /** Repartitioned records: the application's own. */
+  readonly isInternal: boolean;
   readonly decoder: MessageDecoder;
   /** The records that the sources make of a message; what they refuse is told to `onDrop`. */
   admit(message: ConsumerRecord, onDrop: (nodeId: string, reason: DropReason) => void): SourcedRecord[];
@@ -70,6 +72,7 @@ function catalogueInput(
   return {
     topic,
     isTable: sources.every((source) => source.operator !== 'stream-source'),
+    isInternal: false,
     decoder,
     admit(raw, onDrop) {
       const message = decoder.decode(raw);
@@ -97,7 +100,8 @@ function repartitionInput(
   const decoder = repartitionDecoder(plan, serdes);
   return {
     topic: names.repartition(source.repartition),
-    isTable: plan.form === 'change',
+    isTable: plan.form !== 'record',
+    isInternal: true,
     decoder,
     admit: (raw) => [
       {

@@ -10,6 +10,7 @@ import { ChangelogPositions } from './changelog-positions.ts';
 import { Committer } from './committer.ts';
 import { GlobalTables } from './global-reader.ts';
 import { PendingOutput } from './pending-output.ts';
+import { ProgressCuts } from './progress-cuts.ts';
 import { startPurge } from './repartition-purge.ts';
 import { waitForSnapshot } from './snapshot-gate.ts';
 import { StreamLoop } from './stream-loop.ts';
@@ -106,6 +107,7 @@ async function runMember(
   if (!(await globals.load(kafka, signal))) return;
   log.info({ entries: globals.entries }, 'global tables loaded');
 
+  const cuts = await ProgressCuts.open(kafka, options.topicPrefix);
   await using fetcher = kafka.openFetcher();
   const pending = new PendingOutput();
   using purge = startPurge(application, options.repartitionPurgeIntervalMs);
@@ -118,6 +120,7 @@ async function runMember(
     application,
     factory,
     globals,
+    cuts,
     committer,
     positions,
     fetcher,
@@ -144,6 +147,7 @@ async function runMember(
     fetcher,
     assignment,
     globals,
+    cuts,
     committer,
     pending,
     commitIntervalMs,

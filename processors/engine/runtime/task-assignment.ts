@@ -12,6 +12,7 @@ import type { Application } from './application.ts';
 import type { ChangelogPositions } from './changelog-positions.ts';
 import type { Committer } from './committer.ts';
 import type { GlobalTables } from './global-reader.ts';
+import type { ProgressCuts } from './progress-cuts.ts';
 import { restoreStores } from './restore.ts';
 import type { StreamTask } from './stream-task.ts';
 import { type InputStart, type TaskFactory, taskId } from './task-factory.ts';
@@ -20,6 +21,7 @@ interface AssignmentParts {
   readonly application: Application;
   readonly factory: TaskFactory;
   readonly globals: GlobalTables;
+  readonly cuts: ProgressCuts;
   readonly committer: Committer;
   readonly positions: ChangelogPositions;
   readonly fetcher: Fetcher;
@@ -171,7 +173,8 @@ export class TaskAssignment implements GroupListener {
     const inputs = this.#tasks.flatMap((task) =>
       task.inputs.map(({ read }) => ({ ...read.partition, offset: read.position })),
     );
-    this.#parts.fetcher.assign([...inputs, ...this.#parts.globals.positions]);
+    const { fetcher, globals, cuts } = this.#parts;
+    fetcher.assign([...inputs, ...globals.positions, ...cuts.positions]);
   }
 
   #drop(tasks: readonly StreamTask[]): void {
