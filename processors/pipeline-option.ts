@@ -11,6 +11,7 @@ import { customerSessions } from './pipelines/customer-sessions.ts';
 import { orderCustomer } from './pipelines/order-customer.ts';
 import { orderFulfilment } from './pipelines/order-fulfilment.ts';
 import { orderShipping } from './pipelines/order-shipping.ts';
+import { ordersDenorm } from './pipelines/orders-denorm.ts';
 import { revenuePerHour } from './pipelines/revenue-per-hour.ts';
 
 const log = createLog('warn', 'processor');
@@ -21,6 +22,7 @@ const PIPELINES: ReadonlyMap<string, Topology> = new Map(
     orderFulfilment,
     orderShipping(lateLog(log, systemClock)),
     orderCustomer,
+    ordersDenorm,
     customerRevenue,
     revenuePerHour,
     customerSessions,

@@ -44,6 +44,12 @@ export const topics = {
     schema.orderCustomerSchema,
     PARTITIONS,
   ),
+  ordersDenorm: tableTopic(
+    'orders_denorm',
+    schema.orderDenormKeySchema,
+    schema.orderDenormSchema,
+    PARTITIONS,
+  ),
   revenuePerHour: tableTopic(
     'revenue_per_hour',
     schema.revenuePerHourKeySchema,
