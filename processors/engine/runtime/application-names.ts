@@ -6,6 +6,8 @@ export interface ApplicationNames extends TopicNames {
   /** `<prefix>-<pipeline>`: the consumer group, and the beginning of every internal name. */
   readonly applicationId: string;
   readonly changelog: (store: string) => string;
+  /** A topic that is there while a reset is under way. */
+  readonly resetMark: string;
   /** One per process: two processes with one instance name would fence each other. */
   transactionalId(instance: string): string;
 }
@@ -17,6 +19,7 @@ export function applicationNames(prefix: string, pipeline: string): ApplicationN
     catalogue: (name) => topicName(prefix, { name }),
     repartition: (name) => `${applicationId}-${name}-repartition`,
     changelog: (store) => `${applicationId}-${store}-changelog`,
+    resetMark: `${applicationId}-reset`,
     transactionalId: (instance) => `${applicationId}-${instance}`,
   };
 }
