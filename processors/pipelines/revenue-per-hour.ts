@@ -12,7 +12,8 @@ const nothing: RevenuePerHour = { lines: 0, revenue: zero(4) };
 
 /**
  * What each segment of customers bought in each hour, told once, a minute after the hour. A line counts in the hour of
- * its insert: what is corrected later is not sold again, and what a snapshot read was sold at an hour that nobody knows.
+ * its insert: what is corrected later is not sold again, and what a snapshot read was sold at an hour that nobody knows. It
+ * counts in the segment that its customer was in at that time, also when it comes late.
  */
 export const revenuePerHour = topology('revenue-per-hour', (builder) => {
   builder
@@ -21,7 +22,7 @@ export const revenuePerHour = topology('revenue-per-hour', (builder) => {
     .repartition('by-customer', keyOf(topics.customers), ({ customer_id }) =>
       customer_id === null ? null : { customer_id },
     )
-    .joinTable('customer', builder.table(topics.customers), ({ sales }, { segment }) => ({
+    .joinTable('customer', builder.table(topics.customers, { history: '30d' }), ({ sales }, { segment }) => ({
       segment,
       sales: sales ?? nothing.revenue,
     }))

@@ -103,19 +103,19 @@ export interface OrderCustomerKey {
 
 export const orderCustomerKeySchema: Schema<OrderCustomerKey> = { avro: {"type":"record","name":"Key","namespace":"superstore.order_customer","doc":"One row per order of a customer.","fields":[{"name":"order_id","type":"string"}]} };
 
-/** An order with its customer as of the order, and as of now. */
+/** An order with its customer as of the order, and the newest. */
 export interface OrderCustomer {
   readonly order_id: string;
   readonly customer_id: string;
   /** The customer's name when the order was committed. */
   readonly name_then: string | null;
-  /** The newest name that was known when the order was processed. */
+  /** The newest name that was read before the order. */
   readonly name_now: string | null;
   readonly segment_then: string | null;
   readonly segment_now: string | null;
 }
 
-export const orderCustomerSchema: Schema<OrderCustomer> = { avro: {"type":"record","name":"Value","namespace":"superstore.order_customer","doc":"An order with its customer as of the order, and as of now.","fields":[{"name":"order_id","type":"string"},{"name":"customer_id","type":"string"},{"name":"name_then","type":["null","string"],"default":null,"doc":"The customer's name when the order was committed."},{"name":"name_now","type":["null","string"],"default":null,"doc":"The newest name that was known when the order was processed."},{"name":"segment_then","type":["null","string"],"default":null},{"name":"segment_now","type":["null","string"],"default":null}]} };
+export const orderCustomerSchema: Schema<OrderCustomer> = { avro: {"type":"record","name":"Value","namespace":"superstore.order_customer","doc":"An order with its customer as of the order, and the newest.","fields":[{"name":"order_id","type":"string"},{"name":"customer_id","type":"string"},{"name":"name_then","type":["null","string"],"default":null,"doc":"The customer's name when the order was committed."},{"name":"name_now","type":["null","string"],"default":null,"doc":"The newest name that was read before the order."},{"name":"segment_then","type":["null","string"],"default":null},{"name":"segment_now","type":["null","string"],"default":null}]} };
 
 /** One row per order whose customer exists. */
 export interface OrderDenormKey {

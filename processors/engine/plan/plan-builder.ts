@@ -105,11 +105,13 @@ export class PlanBuilder {
 
   /**
    * One source for each topic and use: a topic that is asked for twice is read once.
-   * @throws Failure `topology.two_times` (stop) when the second use takes event time from something else
+   * @throws Failure `topology.two_times` (stop) when the second use takes event time from something else,
+   * `topology.global_and_input` (stop) when a global table's topic has another use
    */
   source(use: string, topic: PlanTopic, time: UserFunction | undefined, make: () => Handle): Handle {
     const known = this.#sources.get(`${use} ${topic.name}`);
     if (known === undefined) {
+      this.#checkGlobal(use, topic.name);
       const made = make();
       this.#sources.set(`${use} ${topic.name}`, made);
       return made;
@@ -124,6 +126,18 @@ export class PlanBuilder {
         },
       );
     return known;
+  }
+
+  /** A process reads a partition once: a global table is at its end from the start, where a task would begin much earlier. */
+  #checkGlobal(use: string, topic: string): void {
+    const others = use === 'global-source' ? ['stream', 'table-source'] : ['global-source'];
+    if (!others.some((other) => this.#sources.has(`${other} ${topic}`))) return;
+    throw new Failure(
+      'topology.global_and_input',
+      'stop',
+      `topic ${topic} is read as a global table and as something else`,
+      { fix: 'use builder.table(topic) for both, or put the global table into a pipeline of its own' },
+    );
   }
 
   /**

@@ -9,18 +9,20 @@ const HOUR = 60 * MINUTE;
 
 function driver() {
   const driver = testDriver(revenuePerHour);
+  const move = (timestamp: number, id: string, segment: string | null) =>
+    driver.pipe(
+      topics.customers,
+      { customer_id: id },
+      { customer_id: id, name: null, segment },
+      { timestamp },
+    );
   for (const [id, segment] of [
     ['a', 'Consumer'],
     ['b', 'Consumer'],
     ['c', 'Corporate'],
     ['d', null],
   ] as const)
-    driver.pipe(
-      topics.customers,
-      { customer_id: id },
-      { customer_id: id, name: null, segment },
-      { timestamp: 1 },
-    );
+    move(1, id, segment);
   let lines = 0;
   const sale = (timestamp: number, customer: string, sales: string, op = 'c') =>
     driver.pipe(
@@ -34,6 +36,7 @@ function driver() {
       .read(topics.revenuePerHour)
       .map(({ key, value }) => [key?.segment, value?.lines, value && decimalText(value.revenue)]);
   return {
+    move,
     sale,
     read,
     dropped: () => driver.dropped(),
@@ -97,6 +100,18 @@ test('a correction and a row of a snapshot are no sales, and neither is what no 
   sale(10 * HOUR, 'nobody', '1');
   expect(entries('revenue')).toBe(0);
   expect(read()).toEqual([]);
+});
+
+test('a sale counts in the segment that its customer was in when it was made', () => {
+  const { move, sale, read } = driver();
+  move(10 * HOUR + 30 * MINUTE, 'a', 'Corporate');
+  sale(10 * HOUR, 'a', '1');
+  sale(10 * HOUR + 30 * MINUTE, 'a', '2');
+  sale(12 * HOUR, 'c', '4');
+  expect(read()).toEqual([
+    ['Consumer', 1, '1.0000'],
+    ['Corporate', 1, '2.0000'],
+  ]);
 });
 
 test('after a crash the open hour is still there', () => {

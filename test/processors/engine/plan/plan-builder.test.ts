@@ -80,6 +80,22 @@ const refused: readonly (readonly [string, string, (builder: TopologyBuilder) =>
       builder.stream(orders, { time: () => 2 });
     },
   ],
+  [
+    'a global table of a topic that is a table too',
+    'topology.global_and_input',
+    (builder) => {
+      builder.table(orders);
+      builder.globalTable(orders);
+    },
+  ],
+  [
+    'a stream of a topic that is a global table too',
+    'topology.global_and_input',
+    (builder) => {
+      builder.globalTable(orders);
+      builder.stream(orders);
+    },
+  ],
 ];
 
 test.each(refused)('%s is refused when the topology is built', (_what, code, define) => {
