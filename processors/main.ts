@@ -17,8 +17,10 @@ import { engineMetrics } from './engine/runtime/engine-metrics.ts';
 import { PURGE_INTERVAL_MS } from './engine/runtime/repartition-purge.ts';
 import { runPipeline } from './engine/runtime/run-pipeline.ts';
 import { PIPELINE_OPTION } from './pipeline-option.ts';
+import { STATE_OPTIONS, stateHome } from './state-options.ts';
 
 const SPECS = {
+  ...STATE_OPTIONS,
   ...ROLE_OPTIONS,
   ...KAFKA_SECURITY_OPTIONS,
   ...PRODUCER_OPTIONS,
@@ -46,7 +48,8 @@ async function runProcessor(options: Options<typeof SPECS>, log: Log, signal: Ab
   const { instance: groupInstanceId } = options;
   // One host name may stand for many short lives: only a name that was given promises to come back.
   const instance = groupInstanceId ?? hostname();
-  const clientId = applicationNames(topicPrefix, topology.name).transactionalId(instance);
+  const names = applicationNames(topicPrefix, topology.name);
+  const clientId = names.transactionalId(instance);
   const metrics = new Metrics();
   metrics.collectProcess();
   let waitingFor: string | null = 'connecting to Kafka';
@@ -90,6 +93,7 @@ async function runProcessor(options: Options<typeof SPECS>, log: Log, signal: Ab
       commitIntervalMs,
       sessionTimeoutMs,
       repartitionPurgeIntervalMs,
+      openHome: () => stateHome(options, names.applicationId, instance, log),
       random,
       onState,
     },

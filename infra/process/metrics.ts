@@ -29,6 +29,7 @@ export const METRIC = {
   recordsDropped: 'millrace_records_dropped_total',
   joinMatched: 'millrace_join_matched_total',
   restoreRemaining: 'millrace_restore_remaining_records',
+  recordsRestored: 'millrace_records_restored_total',
   stateEntries: 'millrace_state_entries',
   sinkRows: 'millrace_sink_rows_total',
   endToEndSeconds: 'millrace_record_e2e_latency_seconds',

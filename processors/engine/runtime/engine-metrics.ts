@@ -6,7 +6,8 @@ export interface EngineMetrics {
   processed(task: string, records: number): void;
   readonly dropped: (node: string, reason: DropReason) => void;
   readonly matched: (node: string) => void;
-  restoreRemaining(task: string, records: number): void;
+  /** Told of each step of a restore: the records that it read, and the offsets that are left. */
+  restored(task: string, records: number, remaining: number): void;
   stateEntries(task: string, store: string, entries: number): void;
   /** Forgets a task that another instance may own now. */
   closed(task: string, stores: Iterable<string>): void;
@@ -34,6 +35,10 @@ export function engineMetrics(metrics: Metrics, pipeline: string): EngineMetrics
     'Changelog records still to be read before the task runs.',
     ['pipeline', 'task'],
   );
+  const restored = metrics.counter(METRIC.recordsRestored, 'Changelog records that restores have read.', [
+    'pipeline',
+    'task',
+  ]);
   const entries = metrics.gauge(METRIC.stateEntries, 'Entries of a store.', ['pipeline', 'task', 'store']);
   const commits = metrics.seconds(METRIC.commitSeconds, 'Duration of a Kafka transaction.', ['pipeline']);
   const known = new Map<string, Counting>();
@@ -48,7 +53,10 @@ export function engineMetrics(metrics: Metrics, pipeline: string): EngineMetrics
     dropped: (node, reason) =>
       counting(`d ${node} ${reason}`, () => dropped.labels({ pipeline, node, reason })).inc(),
     matched: (node) => counting(`m ${node}`, () => matched.labels({ pipeline, node })).inc(),
-    restoreRemaining: (task, records) => restore.set({ pipeline, task }, records),
+    restored(task, records, remaining) {
+      restored.inc({ pipeline, task }, records);
+      restore.set({ pipeline, task }, remaining);
+    },
     stateEntries: (task, store, count) => entries.set({ pipeline, task, store }, count),
     closed(task, stores) {
       restore.remove({ pipeline, task });

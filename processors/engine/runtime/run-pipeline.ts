@@ -3,6 +3,7 @@ import { backoffMs } from '../../../infra/process/backoff.ts';
 import { describe, orderFor } from '../../../infra/process/failure.ts';
 import { progressTopicName } from '../../../schemas/change-event.ts';
 import { planHash } from '../plan/plan-hash.ts';
+import { type StateHome, memoryHome } from '../state/task-state.ts';
 import type { Topology } from '../topology.ts';
 import { type ApplicationNames, applicationNames } from './application-names.ts';
 import { type Application, type Environment, setUpApplication } from './application.ts';
@@ -34,6 +35,8 @@ export interface PipelineOptions {
   readonly sessionTimeoutMs: number;
   /** Milliseconds between two deletions of repartitioned records that are processed. Default 30000. */
   readonly repartitionPurgeIntervalMs?: number;
+  /** Where the tasks have their state: opened for each session and disposed of at its end. Default: in memory. */
+  readonly openHome?: () => StateHome;
   readonly random: () => number;
   /** Told why the pipeline does not run yet, or null when it runs. */
   readonly onState: (reason: string | null) => void;
@@ -106,6 +109,7 @@ async function runMember(
   if (!(await globals.load(kafka, signal))) return;
   log.info({ entries: globals.entries }, 'global tables loaded');
 
+  await using home = (options.openHome ?? memoryHome)();
   await using fetcher = kafka.openFetcher();
   const pending = new PendingOutput();
   using purge = startPurge(application, options.repartitionPurgeIntervalMs);
@@ -121,6 +125,7 @@ async function runMember(
     committer,
     positions,
     fetcher,
+    home,
     signal,
     onRestoring,
   });

@@ -46,7 +46,7 @@ export class StreamLoop {
     let busy = false;
     while (!signal.aborted) {
       await group.checkpoint();
-      assignment.forgetSuspended();
+      await assignment.forgetSuspended();
       if (signal.aborted) break;
       onRunning();
       const batches = await this.#poll(busy ? 0 : this.#waitMs());
