@@ -12,6 +12,7 @@ import { idle } from './idle.ts';
 import type { IdleFigures } from './idle.ts';
 import { outboxLatency } from './outbox/latency.ts';
 import { installPeers } from './peers.ts';
+import { restartBench } from './restart/restart-bench.ts';
 import { soak } from './soak.ts';
 import { sourceBench } from './source/source-bench.ts';
 import { sourceLatency } from './source/source-latency.ts';
@@ -27,6 +28,7 @@ const OWN: Readonly<Record<string, (argv: readonly string[]) => Promise<number>>
   source: sourceBench,
   'source-latency': sourceLatency,
   outbox: outboxLatency,
+  restart: restartBench,
 };
 const USAGE = `npm run bench -- ${[...BENCHES, ...Object.keys(OWN)].join('|')}`;
 

@@ -68,9 +68,11 @@ export class DiskHome implements StateHome {
     await this.#states.get(task)?.close();
     // Values of the database lie there: for this user alone.
     await mkdir(place, { recursive: true, mode: 0o700 });
+    // Before it is opened its log file is that of its last life, which may have found damage as it went.
+    const before = await damageOf(place);
     const database = await openLevel(place);
     try {
-      const damage = await damageOf(place);
+      const damage = before ?? (await damageOf(place));
       if (damage !== null) throw new Failure('engine.state_damaged', 'restart', damage);
       const state = await DiskTaskState.load(database, plans, why);
       this.#states.set(task, state);

@@ -6,7 +6,7 @@ import { ClassicLevel } from 'classic-level';
 import { Failure } from '../../../infra/process/failure.ts';
 
 /** LevelDB's cache of blocks, bytes, of one task. */
-const BLOCK_CACHE_BYTES = 16 * 1024 * 1024;
+const BLOCK_CACHE_BYTES = 8 * 1024 * 1024;
 /** What LevelDB collects in memory before it writes a table, bytes; at most twice this is held. */
 const WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
 /** Size of a table, bytes: at LevelDB's own 2 MiB ten million keys are a thousand files, all of them open. */

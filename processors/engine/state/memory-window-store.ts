@@ -19,8 +19,9 @@ export interface HeldValue extends Omit<WindowEntry, 'value'> {
 /** Stands for the value of an entry from before it was written to, where only the home has it. */
 const AT_HOME = 'at home';
 
+/** Its key is a latin1 string, which entries of one key share: a Buffer for each would be most of an index on its own. */
 class Slot implements WindowEntry, HeldValue {
-  readonly key: Buffer;
+  id: string;
   readonly time: number;
   readonly seq: number;
   held: Buffer | null;
@@ -29,11 +30,15 @@ class Slot implements WindowEntry, HeldValue {
   readonly #home: ValueHome | null;
 
   constructor(home: ValueHome | null, { key, time, seq }: Omit<WindowEntry, 'value'>, held: Buffer | null) {
+    this.id = text(key);
     this.#home = home;
-    this.key = key;
     this.time = time;
     this.seq = seq;
     this.held = held;
+  }
+
+  get key(): Buffer {
+    return Buffer.from(this.id, 'latin1');
   }
 
   get value(): Buffer {
@@ -86,7 +91,7 @@ export class MemoryWindowStore implements WindowStore {
   }
 
   put(key: Buffer, time: number, value: Buffer, seq = this.#nextSeq): number {
-    const slot = new Slot(this.#home, { key: Buffer.from(key), time, seq }, value);
+    const slot = new Slot(this.#home, { key, time, seq }, value);
     this.#undo.set(slot, null);
     this.#insert(slot);
     return seq;
@@ -195,18 +200,19 @@ export class MemoryWindowStore implements WindowStore {
   }
 
   #link(slot: Slot): void {
-    const key = text(slot.key);
-    const slots = this.#byKey.get(key);
-    if (slots === undefined) this.#byKey.set(key, [slot]);
-    else slots.splice(lowerBound(slots, slot.time, slot.seq), 0, slot);
+    const slots = this.#byKey.get(slot.id);
+    if (slots === undefined) this.#byKey.set(slot.id, [slot]);
+    else {
+      slot.id = slots[0]?.id ?? slot.id;
+      slots.splice(lowerBound(slots, slot.time, slot.seq), 0, slot);
+    }
     slot.live = true;
     this.#live++;
   }
 
   #unlink(slot: Slot): void {
-    const key = text(slot.key);
-    const slots = this.#byKey.get(key) ?? [];
-    if (slots.length === 1) this.#byKey.delete(key);
+    const slots = this.#byKey.get(slot.id) ?? [];
+    if (slots.length === 1) this.#byKey.delete(slot.id);
     else slots.splice(slots.indexOf(slot), 1);
     slot.live = false;
     this.#live--;

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DiskKeyValueStore } from '../../../../processors/engine/state/disk-key-value-store.ts';
 import type { DiskStore } from '../../../../processors/engine/state/disk-store.ts';
 import { DiskWindowStore } from '../../../../processors/engine/state/disk-window-store.ts';
@@ -11,7 +11,7 @@ import type { OpenedStore, StoreRig } from './store-rig.ts';
 import { windowStoreContract } from './window-store-contract.ts';
 
 /** Fewer than in memory: each step of a run may wait for the disk. */
-const RUNS = 150;
+const RUNS = 60;
 
 let folder = '';
 let database: LevelDatabase;
@@ -61,3 +61,34 @@ for (const [name, bytes] of [
     RUNS,
   );
 }
+
+test('a store that is restored in full has all its rows, and a count that is about right', async () => {
+  const store = new DiskKeyValueStore('store', database, ++numbers, false);
+  await store.load(0);
+  const save = async (): Promise<void> => {
+    await database.write((batch) => store.write(batch), false);
+    store.commit();
+  };
+  const key = (i: number): Buffer => Buffer.from(`key ${i}`);
+  for (let i = 0; i < 10_000; i++) store.restore(key(i % 5_000), Buffer.from(`${i}`));
+  await save();
+  for (let i = 0; i < 1_000; i++) store.restore(key(i), null);
+  await save();
+  expect(store.entries).toBeGreaterThan(3_950);
+  expect(store.entries).toBeLessThanOrEqual(4_000);
+  expect(store.get(key(999))).toBeNull();
+  expect(store.get(key(1_000))?.toString()).toBe('6000');
+  const before = store.entries;
+  store.put(key(1_000), Buffer.from('new'));
+  store.put(key(0), Buffer.from('back'));
+  store.delete(key(4_000));
+  store.delete(key(4_001));
+  expect(store.entries).toBe(before - 1);
+  await save();
+  expect(store.get(key(0))?.toString()).toBe('back');
+});
+
+test('a store that the plan does not scan refuses a range', () => {
+  const store = new DiskKeyValueStore('store', database, ++numbers, false);
+  expect(() => [...store.range(null, null)]).toThrow(/does not say/);
+});

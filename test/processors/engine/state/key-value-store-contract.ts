@@ -31,12 +31,16 @@ const text = (bytes: Buffer): string => bytes.toString('latin1');
 export function keyValueStoreContract(name: string, rig: StoreRig<KeyValueStore>, runs: number): void {
   const { open } = rig;
   describe(`a ${name} key-value store`, () => {
-    test('is a map whose staged writes can be taken back and whose changelog rebuilds it', async () => {
-      await fc.assert(
-        fc.asyncProperty(steps, (all) => compareWithMap(rig, all)),
-        { numRuns: runs },
-      );
-    });
+    test(
+      'is a map whose staged writes can be taken back and whose changelog rebuilds it',
+      { timeout: 30_000 },
+      async () => {
+        await fc.assert(
+          fc.asyncProperty(steps, (all) => compareWithMap(rig, all)),
+          { numRuns: runs },
+        );
+      },
+    );
 
     test('stages nothing for a key that came and went', async () => {
       const { store } = await open();

@@ -42,12 +42,16 @@ interface Model {
 export function windowStoreContract(name: string, rig: StoreRig<WindowStore>, runs: number): void {
   const { open } = rig;
   describe(`a ${name} window store`, () => {
-    test('is a list in order of time whose staged writes can be taken back and whose changelog rebuilds it', async () => {
-      await fc.assert(
-        fc.asyncProperty(steps, (all) => compareWithList(rig, all)),
-        { numRuns: runs },
-      );
-    });
+    test(
+      'is a list in order of time whose staged writes can be taken back and whose changelog rebuilds it',
+      { timeout: 30_000 },
+      async () => {
+        await fc.assert(
+          fc.asyncProperty(steps, (all) => compareWithList(rig, all)),
+          { numRuns: runs },
+        );
+      },
+    );
 
     test('equal keys and times stay apart, in order of arrival', async () => {
       const { store } = await open();
