@@ -29,7 +29,7 @@ export class DiskKeyValueStore implements KeyValueStore, DiskStore {
   #sorted: SortedKeys | null;
   /** While an empty store is restored in full: asking LevelDB for each key, only to count it, would take twice the time. */
   #restoring: SeenKeys | null = null;
-  #wasEmpty = false;
+  #wasEmpty = true;
   #entries = 0;
   #committedEntries = 0;
 

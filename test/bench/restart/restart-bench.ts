@@ -103,12 +103,13 @@ async function restart(
   await write(bench, written + MISSED, written + 2 * MISSED);
   const processor = start(bench);
   const ms = await committed(bench, written + 2 * MISSED, startedMs);
-  const { restore } = processor;
+  const { restore, cost } = processor;
   const read =
     restore === null
       ? 'nothing restored'
       : `${restore.records} records restored in ${restore.ms} ms (${restore.from})`;
-  return [processor, `caught up after ${(ms / 1_000).toFixed(1)} s, ${read}`];
+  const cpu = `${cost.cpuSeconds.toFixed(1)} CPU-seconds`;
+  return [processor, `caught up after ${(ms / 1_000).toFixed(1)} s, ${cpu}, ${read}`];
 }
 
 async function run(bench: Bench, keys: number, say: (line: string) => void): Promise<void> {

@@ -52,36 +52,40 @@ async function opened(): Promise<PipelineRig> {
 
 const BATCH = 2_000;
 
-test('after each kill amid commits only the tails are read again, and every line counts once', async () => {
-  await using rig = await opened();
-  const lives = 4;
-  for (let life = 0; life < lives; life++) {
-    const processor = rig.spawn('customer-revenue', 'a', ['--commit-interval-ms', '1']);
-    await rig.publish(topics.orderLines, lines(life * BATCH, BATCH));
-    await until(
+test(
+  'after each kill amid commits only the tails are read again, and every line counts once',
+  { timeout: 120_000 },
+  async () => {
+    await using rig = await opened();
+    const lives = 4;
+    for (let life = 0; life < lives; life++) {
+      const processor = rig.spawn('customer-revenue', 'a', ['--commit-interval-ms', '1']);
+      await rig.publish(topics.orderLines, lines(life * BATCH, BATCH));
+      await until(
+        () => counted(rig),
+        (counts) => sum(counts) > life * BATCH,
+      );
+      await processor.kill();
+    }
+    const before = await logged(rig);
+    const last = rig.spawn('customer-revenue', 'a');
+    await rig.publish(topics.orderLines, lines(lives * BATCH, BATCH));
+    const total = (lives + 1) * BATCH;
+    const counts = await until(
       () => counted(rig),
-      (counts) => sum(counts) > life * BATCH,
+      (seen) => sum(seen) >= total,
     );
-    await processor.kill();
-  }
-  const before = await logged(rig);
-  const last = rig.spawn('customer-revenue', 'a');
-  await rig.publish(topics.orderLines, lines(lives * BATCH, BATCH));
-  const total = (lives + 1) * BATCH;
-  const counts = await until(
-    () => counted(rig),
-    (seen) => sum(seen) >= total,
-  );
-  expect(counts).toEqual(each(total));
-  expect(last.refusals).toEqual([]);
-  expect(last.restores.filter(({ from }) => from === 'beginning')).toEqual([]);
-  const replayed = last.restores.reduce((all, { records }) => all + records, 0);
-  expect(before).toBeGreaterThan(BATCH);
-  expect(replayed).toBeLessThan(before / 2);
-  expect(await last.terminate()).toBe(0);
-});
+    expect(counts).toEqual(each(total));
+    expect(last.refusals).toEqual([]);
+    expect(last.restores.filter(({ from }) => from === 'beginning')).toEqual([]);
+    const replayed = last.restores.reduce((all, { records }) => all + records, 0);
+    expect(before).toBeGreaterThan(BATCH);
+    expect(replayed).toBeLessThan(before / 2);
+    expect(await last.terminate()).toBe(0);
+  },
+);
 
-test('state that is damaged on disk is told and built again', async () => {
+test('state that is damaged on disk is told and built again', { timeout: 120_000 }, async () => {
   await using rig = await opened();
   const first = rig.spawn('customer-revenue', 'a');
   await rig.publish(topics.orderLines, lines(0, BATCH));
@@ -110,7 +114,7 @@ test('state that is damaged on disk is told and built again', async () => {
   expect(await second.terminate()).toBe(0);
 });
 
-test('a task that comes back reads what was done without it, and no more', async () => {
+test('a task that comes back reads what was done without it, and no more', { timeout: 120_000 }, async () => {
   await using rig = await opened();
   const first = rig.spawn('customer-revenue', 'a');
   await rig.publish(topics.orderLines, lines(0, BATCH));
@@ -139,3 +143,42 @@ test('a task that comes back reads what was done without it, and no more', async
   expect(replayed).toBeGreaterThan(0);
   expect(replayed).toBeLessThanOrEqual(100);
 });
+
+test(
+  'a process that the group has gone on without comes back with what it had, and reads the rest',
+  { timeout: 120_000 },
+  async () => {
+    await using rig = await opened();
+    const sleeper = rig.spawn('customer-revenue', 'b');
+    await rig.publish(topics.orderLines, lines(0, BATCH));
+    await until(
+      () => counted(rig),
+      (counts) => sum(counts) === BATCH,
+    );
+    const before = sleeper.restores.length;
+    const assignments = sleeper.assignments;
+    sleeper.signal('SIGSTOP');
+    const other = rig.spawn('customer-revenue', 'a');
+    await rig.publish(topics.orderLines, lines(BATCH, 50));
+    await until(
+      () => counted(rig),
+      (counts) => sum(counts) === BATCH + 50,
+    );
+    sleeper.signal('SIGCONT');
+    await until(
+      () => sleeper.assignments,
+      (count) => count > assignments,
+    );
+    expect(await other.terminate()).toBe(0);
+    await rig.publish(topics.orderLines, lines(BATCH + 50, 50));
+    const counts = await until(
+      () => counted(rig),
+      (seen) => sum(seen) >= BATCH + 100,
+    );
+    expect(counts).toEqual(each(BATCH + 100));
+    const { restores, refusals } = sleeper;
+    expect(refusals).toEqual([]);
+    expect(restores.slice(before).map(({ from }) => from)).not.toContain('beginning');
+    expect(restores.slice(before).reduce((all, { records }) => all + records, 0)).toBeLessThanOrEqual(100);
+  },
+);
