@@ -14,7 +14,7 @@ const PLACE_BYTES = STORE_PREFIX_BYTES + TIME_BYTES + SEQ_BYTES;
 
 /**
  * A window store whose values are on disk, in order of time: what is new comes last and what expires goes first, so that
- * LevelDB has little to rearrange. The index stays in memory (some 300 bytes an entry), since a fetch must be synchronous.
+ * LevelDB has little to rearrange. The index stays in memory (some 250 bytes an entry), since a fetch must be synchronous.
  */
 export class DiskWindowStore extends MemoryWindowStore implements DiskStore {
   readonly #database: LevelDatabase;
