@@ -18,6 +18,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: [...SERVER_TESTS, ...CONTAINER_TESTS],
+          // Some start a program, which takes its time where others have the processors.
+          testTimeout: 60_000,
           maxWorkers: 2,
           // Pure code keeps nothing between files; loading the modules once is most of the speed.
           isolate: false,

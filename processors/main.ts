@@ -1,113 +1,16 @@
-import { hostname } from 'node:os';
 import { argv, env } from 'node:process';
 import { kafkaSecurity } from '../connectors/kafka/configured-security.ts';
-import { connectKafka } from '../connectors/kafka/kafka.ts';
-import { PRODUCER_OPTIONS } from '../connectors/kafka/producer-options.ts';
-import { KAFKA_SECURITY_OPTIONS } from '../connectors/kafka/security-options.ts';
-import { systemClock } from '../infra/process/clock.ts';
-import { startHttpServer } from '../infra/process/http-server.ts';
-import type { Log } from '../infra/process/log.ts';
-import { Metrics } from '../infra/process/metrics.ts';
-import type { OptionSpecs, Options } from '../infra/process/options.ts';
-import { GROUP_OPTIONS, ROLE_OPTIONS, count } from '../infra/process/role-options.ts';
 import { runRole } from '../infra/process/role.ts';
-import { connectRegistry } from '../schemas/serde/schema-registry.ts';
-import { applicationNames } from './engine/runtime/application-names.ts';
-import { engineMetrics } from './engine/runtime/engine-metrics.ts';
-import { PURGE_INTERVAL_MS } from './engine/runtime/repartition-purge.ts';
-import { runPipeline } from './engine/runtime/run-pipeline.ts';
 import { PIPELINE_OPTION } from './pipeline-option.ts';
-import { STATE_OPTIONS, stateHome } from './state-options.ts';
-
-const SPECS = {
-  ...STATE_OPTIONS,
-  ...ROLE_OPTIONS,
-  ...KAFKA_SECURITY_OPTIONS,
-  ...PRODUCER_OPTIONS,
-  ...GROUP_OPTIONS,
-  pipeline: PIPELINE_OPTION,
-  commitIntervalMs: {
-    schema: count.default(100),
-    help: 'longest time between two commits while records flow, milliseconds',
-  },
-  repartitionPurgeIntervalMs: {
-    schema: count.default(PURGE_INTERVAL_MS),
-    help: 'time between two deletions of repartitioned records that are processed, milliseconds',
-  },
-} as const satisfies OptionSpecs;
-
-async function runProcessor(options: Options<typeof SPECS>, log: Log, signal: AbortSignal): Promise<void> {
-  const {
-    pipeline: topology,
-    topicPrefix,
-    commitIntervalMs,
-    sessionTimeoutMs,
-    repartitionPurgeIntervalMs,
-    compressionType: compression,
-  } = options;
-  const { instance: groupInstanceId } = options;
-  // One host name may stand for many short lives: only a name that was given promises to come back.
-  const instance = groupInstanceId ?? hostname();
-  const names = applicationNames(topicPrefix, topology.name);
-  const clientId = names.transactionalId(instance);
-  const metrics = new Metrics();
-  metrics.collectProcess();
-  let waitingFor: string | null = 'connecting to Kafka';
-  await using server = await startHttpServer({
-    port: options.httpPort,
-    host: options.httpHost,
-    metrics,
-    readiness: () => waitingFor,
-  });
-  log.info({ httpPort: server.port, pipeline: topology.name, instance }, 'listening');
-  const brokers = options.kafkaBootstrapServers;
-  const security = kafkaSecurity(options);
-  await using kafka = await connectKafka({
-    brokers,
-    clientId,
-    security,
-    compression,
-    log,
-    clock: systemClock,
-  });
-  const registry = connectRegistry({ url: options.schemaRegistryUrl, clientId });
-  const environment = {
-    kafka,
-    registry,
-    log,
-    clock: systemClock,
-    metrics: engineMetrics(metrics, topology.name),
-  };
-  const onState = (reason: string | null): void => {
-    if (reason !== waitingFor) log.info({}, reason ?? 'running');
-    waitingFor = reason;
-  };
-  const { random } = Math;
-  await runPipeline(
-    environment,
-    {
-      topology,
-      topicPrefix,
-      instance,
-      ...(groupInstanceId === undefined ? {} : { groupInstanceId }),
-      commitIntervalMs,
-      sessionTimeoutMs,
-      repartitionPurgeIntervalMs,
-      openHome: () => stateHome(options, names.applicationId, instance, log),
-      random,
-      onState,
-    },
-    signal,
-  );
-}
+import { PROCESSOR_OPTIONS, runProcessor } from './processor-role.ts';
 
 await runRole(
   {
     name: 'processor',
     command: 'node processors/main.ts',
-    options: SPECS,
+    options: { ...PROCESSOR_OPTIONS, pipeline: PIPELINE_OPTION },
     verify: kafkaSecurity,
-    run: runProcessor,
+    run: ({ pipeline, ...options }, log, signal) => runProcessor(pipeline, options, log, signal),
   },
   argv.slice(2),
   env,

@@ -21,3 +21,9 @@ export const PIPELINE_OPTION = {
   }),
   help: `the pipeline by name: ${names}`,
 } as const satisfies OptionSpec;
+
+/** A pipeline may stand first, without its flag: `describe order-fulfilment`. */
+export function pipelineFirst(args: readonly string[]): readonly string[] {
+  const [first, ...rest] = args;
+  return first === undefined || first.startsWith('-') ? args : ['--pipeline', first, ...rest];
+}

@@ -25,7 +25,12 @@ const COMMANDS: readonly Command[] = [
   {
     name: 'describe',
     module: 'processors/describe.ts',
-    help: "prints a pipeline's topics, tasks and stores",
+    help: 'explains a pipeline: topology, topics, tasks, stores, results; as text, Mermaid, JSON',
+  },
+  {
+    name: 'plan',
+    module: 'processors/plan.ts',
+    help: 'says what an upgrade means for the state: plan diff PIPELINE --from FILE',
   },
   {
     name: 'backfill',

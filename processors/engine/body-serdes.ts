@@ -21,6 +21,11 @@ export function bodySerdes(registry: SchemaRegistry): BodySerdes {
  * name the same record type twice without references.
  */
 export function changeSchema(value: AvroSchema): AvroSchema {
+  return { type: 'array', items: nullableSchema(value) };
+}
+
+/** The same values, or null. */
+export function nullableSchema(value: AvroSchema): AvroSchema {
   const branches = Array.isArray(value) ? (value as readonly AvroSchema[]) : [value];
-  return { type: 'array', items: ['null', ...branches.filter((branch) => branch !== 'null')] };
+  return ['null', ...branches.filter((branch) => branch !== 'null')];
 }

@@ -1,48 +1,25 @@
 import type { Schema } from '../../schemas/schema.ts';
 import type { Topic } from '../../schemas/topic.ts';
+import { type Aggregator, COUNT, counting } from './aggregator.ts';
 import type { GlobalKTable } from './global-ktable.ts';
 import { type JoinWindow, windowBounds } from './join-window.ts';
-import { KTable, WindowedKTable } from './ktable.ts';
-import type { JoinKind, NullValues } from './plan/plan.ts';
+import { KTable } from './ktable.ts';
+import { type TableGrace, graceBuffer } from './table-grace.ts';
+import type { VersionedKTable } from './versioned-ktable.ts';
+import type { JoinKind } from './plan/plan.ts';
+import { type Handle, type PlanBuilder, type UserFunction, planTopic } from './plan/plan-builder.ts';
+import { type ProcessSpec, addProcess } from './process-step.ts';
 import {
-  type Handle,
-  type NodeFunctions,
-  type PlanBuilder,
-  type UserFunction,
-  planTopic,
-} from './plan/plan-builder.ts';
-import { type WindowEmit, type WindowRequest, addWindowAggregate } from './window-step.ts';
-import type { Windowed } from './windowed-key.ts';
-import type { FixedWindow, SessionWindow, WindowOptions } from './windows.ts';
+  type EmitOf,
+  type Folded,
+  SessionWindowedKStream,
+  WINDOWS_BY_DEFAULT,
+  type WindowByOptions,
+  WindowedKStream,
+} from './windowed-kstream.ts';
+import type { FixedWindow, SessionWindow } from './windows.ts';
 
-/** Folds records into one value per key. A null result deletes the aggregate. */
-export interface Aggregator<K, V, A> {
-  readonly initial: () => A;
-  readonly add: (aggregate: A, value: V, key: K) => A | null;
-}
-
-/** As {@link Aggregator}; `merge` makes one value of those of two sessions, the older one first. */
-export interface SessionAggregator<K, V, A> extends Aggregator<K, V, A> {
-  readonly merge: (older: A, newer: A, key: K) => A | null;
-}
-
-/** How windows are told. */
-export interface WindowByOptions extends WindowOptions {
-  /** Default `on-close`. */
-  readonly emit?: WindowEmit;
-  /** `process` lets events without a value take part; by default they are dropped and counted. */
-  readonly nullValues?: NullValues;
-}
-
-type Folded<V, O> = O extends { readonly nullValues: 'process' } ? V | null : V;
-type EmitOf<O> = O extends { readonly emit: 'on-update' } ? 'on-update' : 'on-close';
-/** Results that never change are events; those that do are rows. */
-type Results<E, K, A> = E extends 'on-update' ? WindowedKTable<Windowed<K>, A> : KStream<Windowed<K>, A>;
-
-const BY_DEFAULT = { emit: 'on-close', nullValues: 'drop' } as const;
-const COUNT: Schema<bigint> = { avro: 'long' };
-const counting = { initial: () => 0n, add: (count: bigint) => count + 1n } as const;
-const countingSessions = { ...counting, merge: (older: bigint, newer: bigint) => older + newer } as const;
+type JoinerMaybeGrace = readonly [joiner: UserFunction] | readonly [wait: TableGrace, joiner: UserFunction];
 
 /** A stream of events with keys of type K and values of type V. An event without a value is no event. */
 export class KStream<K, V> {
@@ -66,6 +43,31 @@ export class KStream<K, V> {
     return this.#stateless('map-values', 'KSTREAM-MAPVALUES', { mapper }, null);
   }
 
+  /** Any number of values in place of each, under the same key. Say {@link as} when a later step has to store them. */
+  flatMapValues<R>(mapper: (value: V, key: K) => Iterable<R>): KStream<K, R> {
+    return this.#stateless('flat-map-values', 'KSTREAM-FLATMAPVALUES', { mapper }, null);
+  }
+
+  /** The events of both streams. Their topics need equal numbers of partitions. */
+  merge(other: KStream<K, V>): KStream<K, V> {
+    const id = this.#plan.numbered('KSTREAM-MERGE');
+    const [own, others] = [this.#handle, other.#handle];
+    this.#plan.checkKeys(own, others, id);
+    this.#plan.add({ id, operator: 'merge', inputs: [own.id, others.id], stores: [] });
+    const isAlike = JSON.stringify(own.value) === JSON.stringify(others.value);
+    return new KStream<K, V>(this.#plan, { ...own, id, value: isAlike ? own.value : null });
+  }
+
+  /**
+   * A step of one's own, synchronous, with declared state: for what no other operator says. It is given the events of one
+   * task in order, and decides about lateness itself.
+   */
+  process<S extends object, R>(name: string, spec: ProcessSpec<K, V, S, R>): KStream<K, R> {
+    const functions = { each: spec.each, punctuate: spec.punctuate?.call };
+    const handle = addProcess(this.#plan, this.#handle, name, spec, functions);
+    return new KStream<K, R>(this.#plan, handle);
+  }
+
   /** Says how the values look in bytes. Joins and repartitions of a computed stream need it. */
   as<W>(this: KStream<K, NoInfer<W>>, schema: Schema<W>): KStream<K, W> {
     return new KStream<K, W>(this.#plan, { ...this.#handle, value: schema.avro });
@@ -81,7 +83,14 @@ export class KStream<K, V> {
     selector: (value: V, key: K) => NoInfer<NK> | null,
     partitions: number | null = null,
   ): KStream<NK, V> {
-    const step = { name, operator: 'select-key', form: 'record', key: key.avro, partitions } as const;
+    const step = {
+      name,
+      operator: 'select-key',
+      form: 'record',
+      key: key.avro,
+      partitions,
+      stores: [],
+    } as const;
     return new KStream<NK, V>(this.#plan, this.#plan.repartition(this.#handle, step, selector));
   }
 
@@ -115,9 +124,23 @@ export class KStream<K, V> {
     return this.#joinStream('outer', name, other, window, joiner);
   }
 
-  /** Each event with the newest row of its key. Changes of the table are silent. */
-  joinTable<W, R>(name: string, table: KTable<K, W>, joiner: (value: V, row: W, key: K) => R): KStream<K, R> {
-    return this.#joinTable('inner', name, table, joiner);
+  /**
+   * Each event with the newest row of its key; with the row that was valid at its event time where the table is
+   * versioned. Changes of the table are silent.
+   */
+  joinTable<W, R>(name: string, table: KTable<K, W>, joiner: (value: V, row: W, key: K) => R): KStream<K, R>;
+  /**
+   * The same, but events wait for rows that come late.
+   * @throws Failure `topology.bad_grace`, `topology.no_schema` (stop)
+   */
+  joinTable<W, R>(
+    name: string,
+    table: VersionedKTable<K, W>,
+    wait: TableGrace,
+    joiner: (value: V, row: W, key: K) => R,
+  ): KStream<K, R>;
+  joinTable<R>(name: string, table: Pick<KTable<K, unknown>, 'handle'>, ...rest: JoinerMaybeGrace) {
+    return this.#joinTable<R>('inner', name, table.handle, ...rest);
   }
 
   /** As {@link joinTable}; where there is no row, the event comes out with null. */
@@ -125,8 +148,15 @@ export class KStream<K, V> {
     name: string,
     table: KTable<K, W>,
     joiner: (value: V, row: W | null, key: K | null) => R,
-  ): KStream<K, R> {
-    return this.#joinTable('left', name, table, joiner);
+  ): KStream<K, R>;
+  leftJoinTable<W, R>(
+    name: string,
+    table: VersionedKTable<K, W>,
+    wait: TableGrace,
+    joiner: (value: V, row: W | null, key: K | null) => R,
+  ): KStream<K, R>;
+  leftJoinTable<R>(name: string, table: Pick<KTable<K, unknown>, 'handle'>, ...rest: JoinerMaybeGrace) {
+    return this.#joinTable<R>('left', name, table.handle, ...rest);
   }
 
   /** Each event with the row whose key it names. Every instance holds the whole table, so no partitions must match. */
@@ -162,6 +192,14 @@ export class KStream<K, V> {
     return new KTable<K, A>(this.#plan, { id, key, value: schema.avro });
   }
 
+  /** One value per key, made of its events two at a time; the first stands for itself. */
+  reduce(name: string, reducer: (before: V, value: V, key: K) => V | null): KTable<K, V> {
+    const schema: Schema<V> = { avro: this.#plan.schemaOf(this.#handle, name) };
+    const add = (before: V | null, value: V, key: K): V | null =>
+      before === null ? value : reducer(before, value, key);
+    return this.aggregate<V | null>(name, schema, { initial: () => null, add }) as KTable<K, V>;
+  }
+
   /** The number of events of each key. */
   count(name: string): KTable<K, bigint> {
     return this.aggregate(name, COUNT, counting);
@@ -176,7 +214,8 @@ export class KStream<K, V> {
     window: FixedWindow,
     options: O,
   ): WindowedKStream<K, Folded<V, O>, EmitOf<O>> {
-    return new WindowedKStream(this.#plan, this.#handle, { window, ...BY_DEFAULT, ...options });
+    const request = { window, ...WINDOWS_BY_DEFAULT, ...options };
+    return new WindowedKStream(this.#plan, this.#handle, request, streamOf);
   }
 
   /** As {@link windowedBy}, in sessions. An event that lies between sessions makes them one, by `merge`. */
@@ -184,7 +223,8 @@ export class KStream<K, V> {
     window: SessionWindow,
     options: O,
   ): SessionWindowedKStream<K, Folded<V, O>, EmitOf<O>> {
-    return new SessionWindowedKStream(this.#plan, this.#handle, { window, ...BY_DEFAULT, ...options });
+    const request = { window, ...WINDOWS_BY_DEFAULT, ...options };
+    return new SessionWindowedKStream(this.#plan, this.#handle, request, streamOf);
   }
 
   /** Writes the events to a topic of the catalogue. Does not compile unless keys are equal and values fit. */
@@ -194,7 +234,7 @@ export class KStream<K, V> {
   }
 
   #stateless<R>(
-    operator: 'filter' | 'map-values',
+    operator: 'filter' | 'map-values' | 'flat-map-values',
     prefix: string,
     functions: Readonly<Record<string, UserFunction>>,
     value: Handle['value'],
@@ -236,18 +276,18 @@ export class KStream<K, V> {
     return new KStream<K, R>(this.#plan, { id, key, value: null });
   }
 
-  #joinTable<W, R>(
+  #joinTable<R>(
     join: 'inner' | 'left',
     name: string,
-    table: KTable<K, W>,
-    joiner: UserFunction,
+    table: Handle,
+    ...rest: JoinerMaybeGrace
   ): KStream<K, R> {
+    const [joiner, wait] = rest.length === 1 ? [rest[0], null] : [rest[1], rest[0]];
     const id = this.#plan.named(name);
-    this.#plan.checkKeys(this.#handle, table.handle, id);
-    this.#plan.add(
-      { id, operator: 'stream-table-join', join, inputs: [this.#handle.id, table.handle.id], stores: [] },
-      { joiner },
-    );
+    this.#plan.checkKeys(this.#handle, table, id);
+    const inputs = [this.#handle.id, table.id];
+    const buffer = wait === null ? { stores: [] } : graceBuffer(this.#plan, id, this.#handle, table, wait);
+    this.#plan.add({ id, operator: 'stream-table-join', join, inputs, ...buffer }, { joiner });
     return new KStream<K, R>(this.#plan, { id, key: this.#handle.key, value: null });
   }
 
@@ -275,72 +315,6 @@ export class KStream<K, V> {
   }
 }
 
-/** The events of each key, window by window, ready to be folded. */
-export class WindowedKStream<K, V, E extends WindowEmit> {
-  /** For the compiler alone. */
-  declare readonly types?: { readonly key: (key: K) => K; readonly value: V; readonly emit: E };
-  readonly #plan: PlanBuilder;
-  readonly #handle: Handle;
-  readonly #request: WindowRequest;
-
-  constructor(plan: PlanBuilder, handle: Handle, request: WindowRequest) {
-    this.#plan = plan;
-    this.#handle = handle;
-    this.#request = request;
-  }
-
-  /** One value for each window of a key that has events. */
-  aggregate<A>(name: string, schema: Schema<A>, aggregator: Aggregator<K, V, NoInfer<A>>): Results<E, K, A> {
-    return windowResults(this.#plan, this.#handle, this.#request, name, schema, { ...aggregator });
-  }
-
-  /** The number of events in each window of a key. */
-  count(name: string): Results<E, K, bigint> {
-    return this.aggregate(name, COUNT, counting);
-  }
-}
-
-/** The events of each key, session by session, ready to be folded. */
-export class SessionWindowedKStream<K, V, E extends WindowEmit> {
-  /** For the compiler alone. */
-  declare readonly types?: { readonly key: (key: K) => K; readonly value: V; readonly emit: E };
-  readonly #plan: PlanBuilder;
-  readonly #handle: Handle;
-  readonly #request: WindowRequest;
-
-  constructor(plan: PlanBuilder, handle: Handle, request: WindowRequest) {
-    this.#plan = plan;
-    this.#handle = handle;
-    this.#request = request;
-  }
-
-  /** One value for each session of a key. With `emit: 'on-update'` a session that grows ends under its old bounds. */
-  aggregate<A>(
-    name: string,
-    schema: Schema<A>,
-    aggregator: SessionAggregator<K, V, NoInfer<A>>,
-  ): Results<E, K, A> {
-    return windowResults(this.#plan, this.#handle, this.#request, name, schema, { ...aggregator });
-  }
-
-  /** The number of events in each session of a key. */
-  count(name: string): Results<E, K, bigint> {
-    return this.aggregate(name, COUNT, countingSessions);
-  }
-}
-
-function windowResults<E extends WindowEmit, K, A>(
-  plan: PlanBuilder,
-  input: Handle,
-  request: WindowRequest,
-  name: string,
-  schema: Schema<A>,
-  functions: NodeFunctions,
-): Results<E, K, A> {
-  const handle = addWindowAggregate(plan, input, request, name, schema, functions);
-  const results =
-    request.emit === 'on-update'
-      ? new WindowedKTable<Windowed<K>, A>(plan, handle)
-      : new KStream<Windowed<K>, A>(plan, handle);
-  return results as Results<E, K, A>;
+function streamOf<K, V>(plan: PlanBuilder, handle: Handle): KStream<K, V> {
+  return new KStream<K, V>(plan, handle);
 }

@@ -1,6 +1,7 @@
 import type { Schema } from '../../schemas/schema.ts';
 import type { Topic } from '../../schemas/topic.ts';
 import type { Duration } from './duration.ts';
+import { type ForeignKeyExtractor, foreignKeyJoin } from './foreign-key-join.ts';
 import type { JoinKind } from './plan/plan.ts';
 import { type Handle, type PlanBuilder, type UserFunction, planTopic } from './plan/plan-builder.ts';
 import { addSuppress } from './suppress-step.ts';
@@ -71,6 +72,33 @@ export class KTable<K, V> {
   }
 
   /**
+   * A row per row of this table whose foreign key is in the other one. A changed row of the other table comes out with
+   * each row that names it. The two tables may differ in their partitions: they tell each other what they need through
+   * two internal topics, so a result follows its cause a little later, and on its own. A row that loses its partner
+   * or is deleted is a tombstone, also where nothing was out before.
+   * @throws Failure `topology.no_schema` (stop) for a computed table without {@link as}; `topology.unlike_keys` (stop) for
+   * a windowed one
+   */
+  joinForeignKey<FK, W, R>(
+    name: string,
+    other: KTable<FK, W>,
+    on: { readonly key: ForeignKeyExtractor<K, V, NoInfer<FK>> },
+    joiner: (left: V, right: W, key: K) => R,
+  ): KTable<K, R> {
+    return this.#joinForeignKey('inner', name, other.handle, on.key, joiner);
+  }
+
+  /** As {@link joinForeignKey}; a row whose foreign key is null, or not in the other table, comes out with null. */
+  leftJoinForeignKey<FK, W, R>(
+    name: string,
+    other: KTable<FK, W>,
+    on: { readonly key: ForeignKeyExtractor<K, V, NoInfer<FK>> },
+    joiner: (left: V, right: W | null, key: K) => R,
+  ): KTable<K, R> {
+    return this.#joinForeignKey('left', name, other.handle, on.key, joiner);
+  }
+
+  /**
    * Groups the rows by another key, through an internal topic that moves each change to the partition of its group.
    * A row whose group is null belongs to none.
    */
@@ -85,6 +113,7 @@ export class KTable<K, V> {
       form: 'change',
       key: key.avro,
       partitions: null,
+      stores: this.#plan.joinsWithItself(this.handle.id) ? [this.#rowsOf(name)] : [],
     } as const;
     return new GroupedKTable<GK, V>(this.#plan, this.#plan.repartition(this.handle, step, selector));
   }
@@ -106,11 +135,39 @@ export class KTable<K, V> {
     this.#plan.add({ id, operator: 'sink', inputs: [this.handle.id], stores: [], topic: planTopic(topic) });
   }
 
+  /** What each row was when it was grouped. */
+  #rowsOf(name: string): string {
+    const value = this.#plan.schemaOf(this.handle, name);
+    const { key } = this.handle;
+    return this.#plan.addStore({ name: `${name}-rows`, kind: 'key-value', key, value, changelog: true });
+  }
+
+  #joinForeignKey<R>(
+    join: 'inner' | 'left',
+    name: string,
+    other: Handle,
+    foreignKeyExtractor: UserFunction,
+    joiner: UserFunction,
+  ): KTable<K, R> {
+    const tables = { left: this.handle, right: other };
+    return new KTable<K, R>(
+      this.#plan,
+      foreignKeyJoin(this.#plan, { name, join, ...tables }, { foreignKeyExtractor, joiner }),
+    );
+  }
+
   #join<W, R>(join: JoinKind, name: string, other: KTable<K, W>, joiner: UserFunction): KTable<K, R> {
     const id = this.#plan.named(name);
     this.#plan.checkKeys(this.handle, other.handle, id);
     this.#plan.add(
-      { id, operator: 'table-table-join', join, inputs: [this.handle.id, other.handle.id], stores: [] },
+      {
+        id,
+        operator: 'table-table-join',
+        join,
+        isShared: this.#plan.shareSource(this.handle.id, other.handle.id),
+        inputs: [this.handle.id, other.handle.id],
+        stores: [],
+      },
       { joiner },
     );
     return new KTable<K, R>(this.#plan, { id, key: this.handle.key, value: null });

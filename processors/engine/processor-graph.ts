@@ -30,17 +30,32 @@ export interface GraphParts {
 /** The operators of one task, wired: a record given to a source runs through all of them before the call returns. */
 export class ProcessorGraph {
   readonly #operators = new Map<string, Operator>();
+  /** In the order of the plan, so that what one tells reaches the next before that one's time goes on. */
+  readonly #idle: readonly Operator[];
 
   constructor(parts: GraphParts) {
     for (const node of parts.nodes) {
       const operator = createOperator((own) => this.#contextOf(own, parts), node);
       this.#operators.set(node.id, operator);
     }
+    const byCommit = nodesByCommitTime(parts);
+    this.#idle = parts.nodes.flatMap(({ id }) => {
+      const operator = this.#operators.get(id);
+      return byCommit.has(id) && operator?.advance !== undefined ? [operator] : [];
+    });
   }
 
   /** @throws Failure `pipeline.function_failed` (stop) that names the node whose function threw */
   process(sourceId: string, record: StreamRecord): void {
     must(this.#operators.get(sourceId), `no source ${sourceId} in this task`).process(record, 0);
+  }
+
+  /**
+   * Tells the operators that no record before `time` will come any more: those whose events have the time of their commit
+   * and come from catalogue topics alone. Other event times are the data's own, and a repartition topic has its own delay.
+   */
+  advance(time: number, commitTime: number): void {
+    for (let i = 0; i < this.#idle.length; i++) this.#idle[i]?.advance?.(time, commitTime);
   }
 
   table(nodeId: string): TableView {
@@ -96,6 +111,17 @@ export class ProcessorGraph {
       }
     };
   }
+}
+
+/** Nodes all of whose events have the time of their commit. */
+function nodesByCommitTime({ nodes, functions }: GraphParts): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const { id, operator, inputs } of nodes) {
+    const isSource = operator === 'stream-source' || operator === 'table-source';
+    const isOwnTime = functions.get(id)?.['time'] !== undefined;
+    if (isSource ? !isOwnTime : inputs.length > 0 && inputs.every((input) => found.has(input))) found.add(id);
+  }
+  return found;
 }
 
 function guarded(nodeId: string, role: string, call: Call): Call {

@@ -12,7 +12,12 @@ export interface StreamRecord {
   readonly time: number;
   /** When the source committed what caused this record, milliseconds: results carry it on, so that latency can be seen. */
   readonly commitTime: number;
+  /** Changes of a versioned table: false when the key has a newer version, which stays the newest. Else left out. */
+  readonly isLatest?: boolean;
 }
 
-/** Why a record went no further. Every one of them is counted. */
-export type DropReason = 'null_key' | 'null_value' | 'late' | 'no_time';
+/**
+ * Why a record went no further. Every one of them is counted. `expired`: older than what a versioned table keeps;
+ * `out_of_order`: no newest version, where only these count.
+ */
+export type DropReason = 'null_key' | 'null_value' | 'late' | 'no_time' | 'expired' | 'out_of_order';

@@ -1,5 +1,5 @@
 import type { Call } from './operators/operator.ts';
-import type { SourceNode } from './plan/plan.ts';
+import type { PlanRepartition, SourceNode } from './plan/plan.ts';
 import type { DropReason, StreamRecord } from './record.ts';
 
 /** A decoded message, before anybody has asked for its event time. */
@@ -30,8 +30,18 @@ export function sourceRecord(
   return { ...record, time: Math.floor(eventTime) };
 }
 
+/** A record goes to the tables of its topic before the streams: an event meets its own row, however they were written. */
+export function tablesFirst(sources: readonly SourceNode[]): SourceNode[] {
+  const place = ({ operator }: SourceNode): number => (operator === 'stream-source' ? 1 : 0);
+  return sources.toSorted((a, b) => place(a) - place(b));
+}
+
 /** The record that comes out of a repartition topic: event time and old value are what went in. */
-export function repartitionRecord(form: 'record' | 'change', message: Message, time: number): StreamRecord {
+export function repartitionRecord(
+  form: PlanRepartition['form'],
+  message: Message,
+  time: number,
+): StreamRecord {
   const { key, keyBody, value, timestamp } = message;
   const [oldValue, newValue] = form === 'change' ? (value as readonly [unknown, unknown]) : [null, value];
   return { key, keyBody, value: newValue, oldValue, time, commitTime: timestamp };

@@ -13,7 +13,7 @@ export function addSuppress(plan: PlanBuilder, input: Handle, name: string, unti
   const value = changeSchema(plan.schemaOf(input, id));
   const store = plan.addStore({ name: id, kind: 'window', key: input.key, value, changelog: true });
   plan.add({ id, operator: 'suppress', inputs: [input.id], stores: [store], ...due });
-  return { ...input, id };
+  return { ...input, id, historyMs: undefined };
 }
 
 function dueOf(

@@ -10,7 +10,7 @@ import type { PlanNode, PlanRepartition, PlanStore, PlanTopic, SourceNode } from
 import { type SubTopology, subTopologies } from './plan/sub-topology.ts';
 import { ProcessorGraph } from './processor-graph.ts';
 import type { DropReason, StreamRecord } from './record.ts';
-import { repartitionRecord, sourceRecord } from './source-record.ts';
+import { repartitionRecord, sourceRecord, tablesFirst } from './source-record.ts';
 import { openStores } from './state/open-stores.ts';
 import type { KeyValueStore, StateStore } from './state/store.ts';
 import { type TableRow, decodeRow } from './state/table-state.ts';
@@ -44,7 +44,10 @@ export interface TestDriver {
     value: V | null,
     options?: { readonly timestamp?: number },
   ): void;
-  /** Moves the driver's clock, which stamps the records that come without a timestamp. It starts at 0. */
+  /**
+   * Moves the driver's clock, which stamps the records that come without a timestamp. It starts at 0. Where event time is
+   * the Kafka timestamp, stream time goes with it, as it does by the source's progress: windows close without a record.
+   */
   advance(by: Duration): void;
   /** Takes what has come out on a topic since the last call. */
   read<K, V>(topic: Topic<K, V>): DriverRecord<K, V>[];
@@ -54,6 +57,8 @@ export interface TestDriver {
   entries(store: string): number;
   /** Goes on as another process would after a crash: with what the changelogs hold, and nothing else. */
   restart(): void;
+  /** Names of the topics that the topology reads. */
+  inputs(): string[];
   /** Takes what has been dropped since the last call. */
   dropped(): DriverDrop[];
 }
@@ -124,12 +129,15 @@ class Driver implements TestDriver {
         'stop',
         `topology ${this.#topology.name} does not read ${topic.name}`,
       );
-    for (const source of sources) this.#admit(source, key, value, options.timestamp ?? this.#now);
+    for (const source of tablesFirst(sources))
+      this.#admit(source, key, value, options.timestamp ?? this.#now);
     this.#settle();
   }
 
   advance(by: Duration): void {
     this.#now += durationMs(by);
+    for (const graph of new Set(this.#graphs.values())) graph.advance(this.#now, this.#now);
+    this.#settle();
   }
 
   read<K, V>(topic: Topic<K, V>): DriverRecord<K, V>[] {
@@ -141,15 +149,24 @@ class Driver implements TestDriver {
   rows(name: string): readonly { readonly key: unknown; readonly row: TableRow }[] {
     const plan = this.#storePlan(name);
     const store = this.#state.get(name) as KeyValueStore;
-    return [...store.range(null, null)].map(({ key, value }) => ({
+    const rows = [...store.range(null, null)].map(({ key, value }) => ({
       key: this.#serdes(plan.key).decodeBody(key),
       row: decodeRow(value, this.#serdes(plan.value)),
     }));
+    // A versioned table remembers its deleted rows for a while.
+    return rows.filter(({ row }) => row.value !== null);
   }
 
   entries(name: string): number {
     this.#storePlan(name);
     return this.#state.get(name)?.entries ?? 0;
+  }
+
+  inputs(): string[] {
+    const read = this.#topology.plan.nodes.flatMap((node) =>
+      'topic' in node && node.operator !== 'sink' ? [node.topic.name] : [],
+    );
+    return [...new Set(read)];
   }
 
   dropped(): DriverDrop[] {

@@ -3,6 +3,7 @@ import type { Topic } from '../../schemas/topic.ts';
 import type { GlobalKTable } from './global-ktable.ts';
 import { KStream } from './kstream.ts';
 import { KTable } from './ktable.ts';
+import { type TableHistory, VersionedKTable, versionedSource, withoutHistory } from './versioned-ktable.ts';
 import { type NodeFunctions, PlanBuilder, planTopic } from './plan/plan-builder.ts';
 import type { Plan, PlanTopic } from './plan/plan.ts';
 
@@ -25,6 +26,12 @@ export interface TopologyBuilder {
   stream<K, V>(topic: Topic<K, V>, options?: { readonly time?: TimeExtractor<K, V> }): KStream<K, V>;
   /** Reads a topic as the newest value of each key. */
   table<K, V>(topic: Topic<K, V>): KTable<K, V>;
+  /**
+   * Reads a topic as the values that each key has had, by their Kafka timestamps (the source's commit times). Streams
+   * that join it see the row that was valid at their event time.
+   * @throws Failure `topology.bad_history`, `topology.two_histories` (stop)
+   */
+  table<K, V>(topic: Topic<K, V>, options: TableHistory): VersionedKTable<K, V>;
   /** Reads a whole topic into every instance, to be joined by any key that an event names. */
   globalTable<K, V>(topic: Topic<K, V>): GlobalKTable<K, V>;
 }
@@ -62,13 +69,22 @@ function builderOver(plan: PlanBuilder): TopologyBuilder {
       });
       return new KStream<K, V>(plan, handle);
     },
-    table<K, V>(topic: Topic<K, V>): KTable<K, V> {
-      return new KTable<K, V>(plan, materialised(plan, planTopic(topic), 'table-source'));
-    },
+    table: tableOf(plan),
     globalTable<K, V>(topic: Topic<K, V>): GlobalKTable<K, V> {
       return { handle: materialised(plan, planTopic(topic), 'global-source') };
     },
   };
+}
+
+function tableOf(plan: PlanBuilder): TopologyBuilder['table'] {
+  function table<K, V>(topic: Topic<K, V>): KTable<K, V>;
+  function table<K, V>(topic: Topic<K, V>, options: TableHistory): VersionedKTable<K, V>;
+  function table<K, V>(topic: Topic<K, V>, options?: TableHistory): KTable<K, V> {
+    const source = planTopic(topic);
+    if (options !== undefined) return new VersionedKTable<K, V>(plan, versionedSource(plan, source, options));
+    return new KTable<K, V>(plan, withoutHistory(materialised(plan, source, 'table-source'), source));
+  }
+  return table;
 }
 
 function materialised(plan: PlanBuilder, topic: PlanTopic, operator: 'table-source' | 'global-source') {

@@ -1,6 +1,7 @@
 // Generated from the .avsc files in this folder by `npm run schemas:types`. Do not edit.
 import type { Decimal } from '../decimal.ts';
 import type { Schema } from '../schema.ts';
+import type { EpochDays } from '../time-units.ts';
 
 /** Key of the customers table. */
 export interface CustomerKey {
@@ -49,8 +50,8 @@ export const fulfilmentKeySchema: Schema<FulfilmentKey> = { avro: {"type":"recor
 /** An order with its shipment and its customer. */
 export interface Fulfilment {
   readonly order_id: string;
-  readonly order_date: number;
-  readonly ship_date: number;
+  readonly order_date: EpochDays;
+  readonly ship_date: EpochDays;
   readonly days_to_ship: number;
   readonly ship_mode: string | null;
   readonly customer_id: string | null;
@@ -93,7 +94,7 @@ export const orderLineSchema: Schema<OrderLine> = { avro: {"type":"record","name
 export interface Order {
   readonly order_id: string;
   /** The event time of the order. */
-  readonly order_date: number | null;
+  readonly order_date: EpochDays | null;
   readonly customer_id: string | null;
   readonly region: string | null;
 }
@@ -122,7 +123,7 @@ export const shipmentKeySchema: Schema<ShipmentKey> = { avro: {"type":"record","
 export interface Shipment {
   readonly order_id: string;
   /** The event time of the shipment. */
-  readonly ship_date: number | null;
+  readonly ship_date: EpochDays | null;
   readonly ship_mode: string | null;
 }
 

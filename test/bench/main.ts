@@ -11,6 +11,7 @@ import type { Figure } from './figures.ts';
 import { idle } from './idle.ts';
 import type { IdleFigures } from './idle.ts';
 import { outboxLatency } from './outbox/latency.ts';
+import { engineBenches } from './nexmark/engine-bench.ts';
 import { installPeers } from './peers.ts';
 import { restartBench } from './restart/restart-bench.ts';
 import { soak } from './soak.ts';
@@ -29,6 +30,7 @@ const OWN: Readonly<Record<string, (argv: readonly string[]) => Promise<number>>
   'source-latency': sourceLatency,
   outbox: outboxLatency,
   restart: restartBench,
+  ...engineBenches,
 };
 const USAGE = `npm run bench -- ${[...BENCHES, ...Object.keys(OWN)].join('|')}`;
 

@@ -114,7 +114,15 @@ async function breakThings(
       () => say(`${writer.acknowledged.size} records written; the copy's progress cannot be told now`),
     );
   });
-  const targets = { cluster, copiers, groupId: GROUP_ID, topics: TOPICS, clock, say };
+  const targets = {
+    cluster,
+    copiers,
+    groupId: GROUP_ID,
+    transactionalIds: copiers.map(({ transactionalId }) => transactionalId),
+    topics: Object.values(TOPICS),
+    clock,
+    say,
+  };
   const time = AbortSignal.any([signal, AbortSignal.timeout(seconds * 1_000)]);
   const faults = await runFaults(planFaults(seed, seconds), targets, time);
   say(`${faults} faults are over, the copiers catch up`);

@@ -7,6 +7,8 @@ import { parseOptions } from '../../infra/process/options.ts';
 import type { OptionSpecs } from '../../infra/process/options.ts';
 import { count } from '../../infra/process/role-options.ts';
 import { isRight, runCopyScenario } from './copy-scenario.ts';
+import { runJoinScenario } from './join/join-scenario.ts';
+import { isJoinRight } from './join/join-verdict.ts';
 import { isSourceRight, runSourceScenario } from './source/source-scenario.ts';
 
 const COMMAND = 'npm run chaos --';
@@ -42,10 +44,11 @@ interface Surroundings {
 /** Breaks servers of our own under a job that must not lose or repeat anything, and tells what became of it. */
 async function main([scenario, ...argv]: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
   if (scenario === 'source') return source(argv, env);
+  if (scenario === 'join') return join(argv, env);
   const isHelp = scenario === undefined || scenario === '--help';
   if (!isHelp && scenario !== 'copy')
     throw new Failure('config.invalid', 'stop', `there is no scenario ${scenario}`, {
-      fix: `try ${COMMAND} copy, or ${COMMAND} source`,
+      fix: `try ${COMMAND} copy, ${COMMAND} source, or ${COMMAND} join`,
     });
   return copy(isHelp ? ['--help'] : argv, env);
 }
@@ -53,7 +56,9 @@ async function main([scenario, ...argv]: readonly string[], env: NodeJS.ProcessE
 async function copy(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
   const parsed = parseOptions(`${COMMAND} copy`, COPY_OPTIONS, argv, env);
   if (parsed.kind === 'help') {
-    process.stdout.write(`${parsed.text}\nthe other scenario: ${COMMAND} source --help\n`);
+    process.stdout.write(
+      `${parsed.text}\nthe other scenarios: ${COMMAND} source --help, ${COMMAND} join --help\n`,
+    );
     return;
   }
   const { broken, infra } = parsed.options;
@@ -79,6 +84,20 @@ async function source(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<
   process.stdout.write(`seed ${scenario.seed}\n`);
   process.stdout.write(`${rows} rows, ${lost} lost, ${duplicated} duplicated, ${stale} stale\n`);
   process.exitCode = isSourceRight(verdict) ? EXIT.ok : EXIT.failed;
+}
+
+async function join(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+  const parsed = parseOptions(`${COMMAND} join`, FAULT_OPTIONS, argv, env);
+  if (parsed.kind === 'help') {
+    process.stdout.write(parsed.text);
+    return;
+  }
+  const scenario = surroundings(parsed.options);
+  const outcome = await runJoinScenario(scenario);
+  const { results, missing, extra } = outcome;
+  process.stdout.write(`seed ${scenario.seed}\n`);
+  process.stdout.write(`${results} results, ${missing} missing, ${extra} extra\n`);
+  process.exitCode = isJoinRight(outcome) ? EXIT.ok : EXIT.failed;
 }
 
 function surroundings(options: {

@@ -9,6 +9,7 @@ import {
   windowed,
   windowedCounts,
 } from './vector-topology.ts';
+import type { Windowed } from '../../processors/engine/windowed-key.ts';
 import type { CompareMode, Vector, VectorOutput } from './vector.ts';
 
 export type VectorResult =
@@ -24,32 +25,49 @@ export function runVector(vector: Vector, restarts = false): VectorResult {
   const topology = vectorTopology(vector.operator);
   if (topology === null) return { status: 'unsupported' };
   const driver = testDriver(topology);
-  const all: { got: VectorOutput[]; wanted: readonly VectorOutput[] }[] = [];
-  for (const step of vector.steps) {
+  const got = vector.steps.map((step) => {
     driver.pipe(step.side === 'left' ? left : right, step.key, step.value, { timestamp: step.ts });
-    const records = [...driver.read(joined), ...driver.read(counted), ...driver.read(longCounted)];
-    const windows = [...driver.read(windowed), ...driver.read(windowedCounts)];
-    const got = [
-      ...records.map(({ key, value, timestamp }) => ({ key, value: plain(value), ts: timestamp })),
-      ...windows.map(({ key, value, timestamp }) => ({
-        key: key?.key ?? null,
-        value: plain(value),
-        ts: timestamp,
-        windowStart: Number(key?.window_start),
-        windowEnd: Number(key?.window_end),
-      })),
-    ];
+    const outputs = RESULTS.flatMap((topic) =>
+      driver
+        .read<unknown, unknown>(topic as never)
+        .map((record) => outputOf(record.key, record.value, record.timestamp)),
+    );
     if (restarts) driver.restart();
-    all.push({ got, wanted: step.recommended ?? step.expect });
-  }
+    return outputs;
+  });
+  return compareSteps(vector, got);
+}
+
+const RESULTS = [joined, counted, longCounted, windowed, windowedCounts] as const;
+
+/** A result as the vectors write it: the bounds of a window beside its key. */
+export function outputOf(key: unknown, value: unknown, ts: number): VectorOutput {
+  const own = plain(value as string | number | bigint | null);
+  if (typeof key !== 'object' || key === null) return { key: key as string | null, value: own, ts };
+  const { key: inner, window_start, window_end } = key as Windowed<string>;
+  return { key: inner, value: own, ts, windowStart: Number(window_start), windowEnd: Number(window_end) };
+}
+
+/** Compares what came out at each step in the vector's own mode. `timeless`: whatever its event time. */
+export function compareSteps(
+  vector: Vector,
+  got: readonly (readonly VectorOutput[])[],
+  timeless = false,
+): VectorResult {
+  const timed = (outputs: readonly VectorOutput[]): readonly VectorOutput[] =>
+    timeless ? outputs.map((output) => ({ ...output, ts: 0 })) : outputs;
+  const all = vector.steps.map((step, i) => ({
+    got: timed(got[i] ?? []),
+    wanted: timed(step.recommended ?? step.expect),
+  }));
   if (vector.compare === 'set-by-end') {
-    const got = all.flatMap((step) => step.got);
+    const told = all.flatMap((step) => step.got);
     const wanted = all.flatMap((step) => step.wanted);
-    return compared('over all steps', got, wanted, 'unordered');
+    return compared('over all steps', told, wanted, 'unordered');
   }
-  for (const [index, { got, wanted }] of all.entries()) {
-    const step = JSON.stringify({ ...vector.steps[index], expect: undefined, recommended: undefined });
-    const result = compared(`step ${index} ${step}`, got, wanted, vector.compare);
+  for (const [index, step] of all.entries()) {
+    const where = JSON.stringify({ ...vector.steps[index], expect: undefined, recommended: undefined });
+    const result = compared(`step ${index} ${where}`, step.got, step.wanted, vector.compare);
     if (result.status === 'failed') return result;
   }
   return { status: 'passed' };

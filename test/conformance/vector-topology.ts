@@ -1,10 +1,11 @@
 import { type Topology, type TopologyBuilder, keyOf, topology } from '../../processors/engine/topology.ts';
-import type { KStream, WindowByOptions } from '../../processors/engine/kstream.ts';
+import type { KStream } from '../../processors/engine/kstream.ts';
+import type { WindowByOptions } from '../../processors/engine/windowed-kstream.ts';
 import type { KTable } from '../../processors/engine/ktable.ts';
 import type { Schema } from '../../schemas/schema.ts';
 import type { Topic } from '../../schemas/topic.ts';
 import { type Windowed, windowedKeySchema } from '../../processors/engine/windowed-key.ts';
-import type { VectorOperator, VectorWindow } from './vector.ts';
+import type { VectorHistory, VectorOperator, VectorWindow } from './vector.ts';
 
 const text = { kind: 'stream', key: 'string', value: 'string', partitions: 1 } as const;
 const number: Schema<number> = { avro: 'int' };
@@ -40,7 +41,8 @@ const OPERATORS: Readonly<Record<string, Define>> = {
   'stream-stream-join': (builder, operator) => streamStream(builder, operator).to(joined),
 
   'stream-table-join': (builder, operator) => {
-    const table = builder.table(right);
+    if (operator.graceMs !== undefined) return graceJoin(builder, operator).to(joined);
+    const table = tableOf(builder, right, operator.rightVersioned);
     if (operator.join === 'inner') builder.stream(left).joinTable('join', table, pair).to(joined);
     else builder.stream(left).leftJoinTable('join', table, pair).to(joined);
   },
@@ -55,17 +57,23 @@ const OPERATORS: Readonly<Record<string, Define>> = {
 
   'table-table-join': (builder, operator) => tableTable(builder, operator).to(joined),
 
-  'table-source': (builder) => builder.table(left).to(joined),
+  'fk-join': (builder, operator) => {
+    const table = tableOf(builder, left, operator.leftVersioned);
+    const other = tableOf(builder, right, operator.rightVersioned);
+    const on = { key: (value: string): string | null => beforeBar(value) || null };
+    if (operator.join === 'inner') table.joinForeignKey('join', other, on, pair).to(joined);
+    else table.leftJoinForeignKey('join', other, on, pair).to(joined);
+  },
 
-  'table-filter': (builder) =>
-    builder
-      .table(left)
+  'table-source': (builder, operator) => loneTable(builder, operator).to(joined),
+
+  'table-filter': (builder, operator) =>
+    loneTable(builder, operator)
       .filter((value) => !value.startsWith('x'))
       .to(joined),
 
-  'table-aggregate': (builder) =>
-    builder
-      .table(left)
+  'table-aggregate': (builder, operator) =>
+    loneTable(builder, operator)
       .groupBy('group', keyOf(left), beforeBar)
       .aggregate('sum', number, { ...sum, subtract: (a, v) => a - afterBar(v) })
       .to(counted),
@@ -135,9 +143,7 @@ function windowsOf<const O extends WindowByOptions>(
 /** The topology of an operator, or null while the engine has no such operator. */
 export function vectorTopology(operator: VectorOperator): Topology | null {
   const define = OPERATORS[operator.kind];
-  const versioned = operator.leftVersioned !== undefined || operator.rightVersioned !== undefined;
-  const buffered = operator.kind === 'stream-table-join' && operator.graceMs !== undefined;
-  if (define === undefined || versioned || buffered) return null;
+  if (define === undefined) return null;
   return topology('vector', (builder) => define(builder, operator));
 }
 
@@ -151,9 +157,29 @@ function streamStream(builder: TopologyBuilder, operator: VectorOperator): KStre
   return stream.outerJoin('join', other, window, pair);
 }
 
+function tableOf(
+  builder: TopologyBuilder,
+  topic: Topic<string, string>,
+  versioned: VectorHistory | undefined,
+): KTable<string, string> {
+  if (versioned === undefined) return builder.table(topic);
+  return builder.table(topic, { history: versioned.historyRetentionMs });
+}
+
+function loneTable(builder: TopologyBuilder, operator: VectorOperator): KTable<string, string> {
+  return tableOf(builder, left, operator.leftVersioned ?? operator.rightVersioned);
+}
+
+function graceJoin(builder: TopologyBuilder, operator: VectorOperator): KStream<string, string> {
+  const { graceMs: grace = 0, rightVersioned, join } = operator;
+  const table = builder.table(right, { history: rightVersioned?.historyRetentionMs ?? grace });
+  if (join === 'inner') return builder.stream(left).joinTable('join', table, { grace }, pair);
+  return builder.stream(left).leftJoinTable('join', table, { grace }, pair);
+}
+
 function tableTable(builder: TopologyBuilder, operator: VectorOperator): KTable<string, string> {
-  const table = builder.table(left);
-  const other = builder.table(right);
+  const table = tableOf(builder, left, operator.leftVersioned);
+  const other = tableOf(builder, right, operator.rightVersioned);
   if (operator.join === 'inner') return table.join('join', other, pair);
   if (operator.join === 'left') return table.leftJoin('join', other, pair);
   return table.outerJoin('join', other, pair);

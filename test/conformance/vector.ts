@@ -31,6 +31,11 @@ export interface VectorWindow {
   readonly graceMs: number;
 }
 
+/** A table of an operator that is versioned. */
+export interface VectorHistory {
+  readonly historyRetentionMs: number;
+}
+
 export interface VectorOperator {
   readonly kind: string;
   readonly join?: 'inner' | 'left' | 'outer';
@@ -42,8 +47,8 @@ export interface VectorOperator {
   readonly agg?: string;
   readonly emit?: 'eager' | 'on-window-close';
   readonly window?: VectorWindow;
-  readonly leftVersioned?: object;
-  readonly rightVersioned?: object;
+  readonly leftVersioned?: VectorHistory;
+  readonly rightVersioned?: VectorHistory;
   readonly suppress?: { readonly until: 'window-close' | 'time-limit'; readonly ms?: number };
 }
 

@@ -1,3 +1,4 @@
+import type { StreamRecord } from '../record.ts';
 import { TableState } from '../state/table-state.ts';
 import type { NodeOf, Operator, OperatorContext, TableOperator } from './operator.ts';
 
@@ -52,14 +53,20 @@ function aggregation(
 
 /**
  * Sends a change of a row to its group: one record when old and new belong to the same one, else the old value to the
- * group that the row leaves, then the new value to the group that it enters.
+ * group that the row leaves, then the new value to the group that it enters. A change of a versioned table that is not
+ * its key's newest moves nothing: the row is in the group of its newest version.
  */
 export function tableGroupBy(context: OperatorContext<NodeOf<'select-key' | 'table-group-by'>>): Operator {
   const selector = context.call('selector');
   const serde = context.serde(context.node.key);
   const groupOf = (value: unknown, key: unknown): unknown => (value === null ? null : selector(value, key));
+  const [rows] = context.node.stores;
+  const kept =
+    rows === undefined ? null : new TableState(context.keyValueStore(rows), context.storeSerdes(rows).value);
   return {
-    process(record) {
+    process(change) {
+      if (change.isLatest === false) return context.drop('out_of_order');
+      const record = kept === null ? change : asKept(kept, change);
       const from = groupOf(record.oldValue, record.key);
       const to = groupOf(record.value, record.key);
       const fromBody = from === null ? null : serde.encodeBody(from);
@@ -71,4 +78,14 @@ export function tableGroupBy(context: OperatorContext<NodeOf<'select-key' | 'tab
       if (toBody !== null) context.forward({ ...record, key: to, keyBody: toBody, oldValue: null });
     },
   };
+}
+
+/** The change with the row that was grouped before it, which is kept here. */
+function asKept(kept: TableState, record: StreamRecord): StreamRecord {
+  const { keyBody, value, time, commitTime } = record;
+  if (keyBody === null) return record;
+  const oldValue = kept.get(keyBody)?.value ?? null;
+  if (value === null) kept.delete(keyBody);
+  else kept.put(keyBody, value, time, commitTime);
+  return { ...record, oldValue };
 }

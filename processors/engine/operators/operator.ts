@@ -8,6 +8,8 @@ import type { BodySerde, TableView } from '../state/table-state.ts';
 export interface Operator {
   /** `input` is the place of the sender in the node's inputs. */
   process(record: StreamRecord, input: number): void;
+  /** Stream time has come to `time` without a record: what was waiting for it is told. Left out where nothing waits. */
+  advance?(time: number, commitTime: number): void;
 }
 
 /** An operator whose result is a table that others may look into. */

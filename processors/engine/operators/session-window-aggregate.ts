@@ -20,6 +20,7 @@ export function sessionWindowAggregate(context: WindowContext): TableOperator {
   const sessions = new Sessions(context);
   return {
     process: (record) => sessions.process(record),
+    advance: (time, commitTime) => sessions.advance(time, commitTime),
     get: (_, key) => sessions.get(key),
   };
 }
@@ -63,6 +64,12 @@ class Sessions {
     if (merged.end < streamTime - graceMs - gapMs) this.#results.late(record, streamTime, merged);
     else this.#update(record, sessions, merged);
     this.#close(streamTime - graceMs - gapMs, record.commitTime);
+  }
+
+  advance(time: number, commitTime: number): void {
+    const { sizeMs: gapMs, graceMs } = this.#context.node.window;
+    this.#store.advance(time);
+    this.#close(this.#store.streamTime - graceMs - gapMs, commitTime);
   }
 
   #update(record: StreamRecord, sessions: readonly Session[], merged: WindowBounds): void {

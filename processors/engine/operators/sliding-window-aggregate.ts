@@ -14,6 +14,7 @@ export function slidingWindowAggregate(context: WindowContext): TableOperator {
   const windows = new SlidingWindows(context);
   return {
     process: (record) => windows.process(record),
+    advance: (time, commitTime) => windows.advance(time, commitTime),
     get: (_, key) => windows.get(key),
   };
 }
@@ -60,6 +61,14 @@ class SlidingWindows {
       this.#events.put(keyBody, time, encodeRow(body, time, commitTime));
       for (const start of this.#startsAround(keyBody, time)) if (start >= openFrom) this.#fold(record, start);
     }
+    this.#close(openFrom, commitTime);
+    this.#events.expire(openFrom - 1);
+  }
+
+  advance(time: number, commitTime: number): void {
+    const { sizeMs, graceMs } = this.#context.node.window;
+    this.#store.advance(time);
+    const openFrom = this.#store.streamTime - graceMs - sizeMs;
     this.#close(openFrom, commitTime);
     this.#events.expire(openFrom - 1);
   }

@@ -1,3 +1,4 @@
+import type { TableRow } from '../state/table-state.ts';
 import type { NodeOf, Operator, OperatorContext, TableOperator } from './operator.ts';
 
 /** Keeps the events that pass. */
@@ -21,6 +22,17 @@ export function mapValues(context: OperatorContext): Operator {
   };
 }
 
+export function flatMapValues(context: OperatorContext): Operator {
+  const mapper = context.call('mapper');
+  return {
+    process(record) {
+      if (record.value === null) return context.drop('null_value');
+      for (const value of mapper(record.value, record.key) as Iterable<unknown>)
+        context.forward({ ...record, value });
+    },
+  };
+}
+
 /** A new key; what follows moves the event to the partition of that key. */
 export function selectKey(context: OperatorContext<NodeOf<'select-key' | 'table-group-by'>>): Operator {
   const selector = context.call('selector');
@@ -35,22 +47,28 @@ export function selectKey(context: OperatorContext<NodeOf<'select-key' | 'table-
   };
 }
 
-/** A row that stops passing is deleted; one that never passed is not heard of. */
+/**
+ * A row that stops passing is deleted; one that never passed is not heard of. A versioned table's is, since an older
+ * version may have passed, or may yet come and pass, and then this deletion is what ends it.
+ */
 export function tableFilter(context: OperatorContext): TableOperator {
   const predicate = context.call('predicate');
   const parent = context.table(context.node.inputs[0] ?? '');
   const passing = (value: unknown, key: unknown): unknown =>
     value !== null && predicate(value, key) ? value : null;
+  const passingRow = (row: TableRow | null, key: unknown): TableRow | null =>
+    row !== null && predicate(row.value, key) ? row : null;
   return {
     process(record) {
       const value = passing(record.value, record.key);
       const oldValue = passing(record.oldValue, record.key);
-      if (value !== null || oldValue !== null) context.forward({ ...record, value, oldValue });
+      if (value !== null || oldValue !== null || parent.getAsOf !== undefined)
+        context.forward({ ...record, value, oldValue });
     },
-    get(keyBody, key) {
-      const row = parent.get(keyBody, key);
-      return row !== null && predicate(row.value, key) ? row : null;
-    },
+    get: (keyBody, key) => passingRow(parent.get(keyBody, key), key),
+    ...(parent.getAsOf && {
+      getAsOf: (keyBody, key, time) => passingRow(parent.getAsOf?.(keyBody, key, time) ?? null, key),
+    }),
   };
 }
 
@@ -58,6 +76,11 @@ export function tableMapValues(context: OperatorContext): TableOperator {
   const mapper = context.call('mapper');
   const parent = context.table(context.node.inputs[0] ?? '');
   const mapped = (value: unknown, key: unknown): unknown => (value === null ? null : mapper(value, key));
+  const mappedRow = (row: TableRow | null, key: unknown): TableRow | null => {
+    const value = row === null ? null : mapper(row.value, key);
+    // A row that is mapped to null is none.
+    return row === null || value === null ? null : { ...row, value };
+  };
   return {
     process(record) {
       const { key } = record;
@@ -67,9 +90,9 @@ export function tableMapValues(context: OperatorContext): TableOperator {
         oldValue: mapped(record.oldValue, key),
       });
     },
-    get(keyBody, key) {
-      const row = parent.get(keyBody, key);
-      return row === null ? null : { ...row, value: mapper(row.value, key) };
-    },
+    get: (keyBody, key) => mappedRow(parent.get(keyBody, key), key),
+    ...(parent.getAsOf && {
+      getAsOf: (keyBody, key, time) => mappedRow(parent.getAsOf?.(keyBody, key, time) ?? null, key),
+    }),
   };
 }

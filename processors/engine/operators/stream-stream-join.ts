@@ -1,6 +1,6 @@
 import { must } from '../../../infra/process/assert.ts';
 import type { StreamRecord } from '../record.ts';
-import type { WindowStore } from '../state/store.ts';
+import type { WindowEntry, WindowStore } from '../state/store.ts';
 import { type BodySerde, decodeRow, encodeRow } from '../state/table-state.ts';
 import { TIME_BYTES, readTime, writeTime } from '../state/time-bytes.ts';
 import type { Call, NodeOf, Operator, OperatorContext } from './operator.ts';
@@ -27,7 +27,10 @@ interface Side {
  */
 export function streamStreamJoin(context: OperatorContext<NodeOf<'stream-stream-join'>>): Operator {
   const join = new StreamStreamJoin(context);
-  return { process: (record, input) => join.process(record, input) };
+  return {
+    process: (record, input) => join.process(record, input),
+    advance: (time, commitTime) => void join.advance(time, commitTime),
+  };
 }
 
 class StreamStreamJoin {
@@ -65,12 +68,7 @@ class StreamStreamJoin {
 
   process(record: StreamRecord, input: number): void {
     const own = this.#sides[input === 0 ? 0 : 1];
-    const clock = this.#sides[0].store;
-    clock.advance(record.time);
-    const { streamTime } = clock;
-    this.#emitClosed(streamTime, record.commitTime);
-    for (const side of this.#sides) side.store.expire(streamTime - this.#retentionMs);
-
+    const streamTime = this.advance(record.time, record.commitTime);
     const { keyBody } = record;
     if (record.value === null) return this.#context.drop('null_value');
     if (keyBody === null) return own.kept ? this.#emitAlone(own, record) : this.#context.drop('null_key');
@@ -86,6 +84,16 @@ class StreamStreamJoin {
     );
     if (own.kept && !met)
       this.#pending?.put(pendingKey(own, keyBody), closeTime, timeBytes(record.time), seq);
+  }
+
+  /** Returns the stream time of now. */
+  advance(time: number, commitTime: number): number {
+    const clock = this.#sides[0].store;
+    clock.advance(time);
+    const { streamTime } = clock;
+    this.#emitClosed(streamTime, commitTime);
+    for (const side of this.#sides) side.store.expire(streamTime - this.#retentionMs);
+    return streamTime;
   }
 
   #meet(own: Side, record: StreamRecord, keyBody: Buffer): boolean {
@@ -114,24 +122,30 @@ class StreamStreamJoin {
   #emitClosed(streamTime: number, commitTime: number): void {
     const pending = this.#pending;
     if (pending === null) return;
+    const closed: WindowEntry[] = [];
     for (let next = pending.oldest(); next !== null && next.time < streamTime; next = pending.oldest()) {
       pending.remove(next.key, next.time, next.seq);
-      const side = this.#sides[next.key[0] === 0 ? 0 : 1];
-      const keyBody = next.key.subarray(1);
-      const entry = side.store.get(keyBody, readTime(next.value, 0), next.seq);
-      const row = decodeRow(
-        must(entry, `a pending record of ${this.#context.node.id} is not in its store`).value,
-        side.serde,
-      );
-      const key = this.#keySerde.decodeBody(keyBody);
-      this.#emitAlone(side, {
-        ...row,
-        key,
-        keyBody,
-        oldValue: null,
-        commitTime: Math.max(commitTime, row.commitTime),
-      });
+      closed.push(next);
     }
+    if (closed.length > 1) closed.sort(inOrderOfClose);
+    for (let i = 0; i < closed.length; i++) this.#emitPending(closed[i] as WindowEntry, commitTime);
+  }
+
+  #emitPending({ key: pendingKey, seq, value }: WindowEntry, commitTime: number): void {
+    const side = this.#sides[pendingKey[0] === 0 ? 0 : 1];
+    const keyBody = pendingKey.subarray(1);
+    const entry = side.store.get(keyBody, readTime(value, 0), seq);
+    const row = decodeRow(
+      must(entry, `a pending record of ${this.#context.node.id} is not in its store`).value,
+      side.serde,
+    );
+    this.#emitAlone(side, {
+      ...row,
+      key: this.#keySerde.decodeBody(keyBody),
+      keyBody,
+      oldValue: null,
+      commitTime: Math.max(commitTime, row.commitTime),
+    });
   }
 
   #emitAlone(side: Side, record: StreamRecord): void {
@@ -145,6 +159,16 @@ class StreamStreamJoin {
     const { key, value, time } = record;
     this.#onLate?.({ side: side.name, key, value, time, streamTime });
   }
+}
+
+/**
+ * By the time of their close, then right before left, then by key and arrival. Numbers of the two sides say nothing about one
+ * another, and are others after a restore.
+ */
+function inOrderOfClose(a: WindowEntry, b: WindowEntry): number {
+  return (
+    a.time - b.time || (b.key[0] ?? 0) - (a.key[0] ?? 0) || Buffer.compare(a.key, b.key) || a.seq - b.seq
+  );
 }
 
 /** The side goes in front, because records of both sides may close at one time under one key. */

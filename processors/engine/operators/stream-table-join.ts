@@ -1,8 +1,11 @@
 import type { StreamRecord } from '../record.ts';
-import type { TableRow } from '../state/table-state.ts';
+import type { TableRow, TableView } from '../state/table-state.ts';
 import type { Call, NodeOf, Operator, OperatorContext } from './operator.ts';
 
-/** Each event with the newest row of its key. The table's changes, which come in on the second input, are silent. */
+/**
+ * Each event with the newest row of its key, or with the row that was valid at its event time where the table is
+ * versioned. The table's changes, which come in on the second input, are silent.
+ */
 export function streamTableJoin(context: OperatorContext<NodeOf<'stream-table-join'>>): Operator {
   const joiner = context.call('joiner');
   const table = context.table(context.node.inputs[1] ?? '');
@@ -12,10 +15,15 @@ export function streamTableJoin(context: OperatorContext<NodeOf<'stream-table-jo
       if (input === 1) return;
       if (record.value === null) return context.drop('null_value');
       if (record.keyBody === null && !left) return context.drop('null_key');
-      const row = record.keyBody === null ? null : table.get(record.keyBody, record.key);
-      enrich(context, joiner, left, record, row);
+      enrich(context, joiner, left, record, rowFor(table, record));
     },
   };
+}
+
+/** The row that an event meets. An event without a key meets none. */
+export function rowFor(table: TableView, { keyBody, key, time }: StreamRecord): TableRow | null {
+  if (keyBody === null) return null;
+  return table.getAsOf === undefined ? table.get(keyBody, key) : table.getAsOf(keyBody, key, time);
 }
 
 /**
@@ -39,7 +47,8 @@ export function streamGlobalJoin(context: OperatorContext<NodeOf<'stream-global-
   };
 }
 
-function enrich(
+/** Puts an event out with its row; one without a row only by a left join. */
+export function enrich(
   context: OperatorContext,
   joiner: Call,
   left: boolean,

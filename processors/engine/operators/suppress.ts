@@ -15,6 +15,7 @@ export function suppress(context: OperatorContext<NodeOf<'suppress'>>): TableOpe
   const buffer = new SuppressBuffer(context);
   return {
     process: (record) => buffer.process(record),
+    advance: (time, commitTime) => buffer.advance(time, commitTime),
     get: (keyBody, key) => buffer.get(keyBody, key),
   };
 }
@@ -39,14 +40,15 @@ class SuppressBuffer {
   process(record: StreamRecord): void {
     const { keyBody } = record;
     if (keyBody === null) return this.#context.drop('null_key');
+    if (record.isLatest === false) return this.#context.drop('out_of_order');
     this.#store.advance(record.time);
     this.#hold(record, keyBody);
-    const { recordsMax } = this.#context.node;
-    for (let next = this.#store.oldest(); next !== null; next = this.#store.oldest()) {
-      const isFull = recordsMax !== null && this.#store.entries > recordsMax;
-      if (next.time > this.#store.streamTime && !isFull) return;
-      this.#release(next, record.commitTime);
-    }
+    this.#release(record.commitTime);
+  }
+
+  advance(time: number, commitTime: number): void {
+    this.#store.advance(time);
+    this.#release(commitTime);
   }
 
   /** As those below know it. */
@@ -78,7 +80,17 @@ class SuppressBuffer {
     return from + delayMs;
   }
 
-  #release(entry: WindowEntry, commitTime: number): void {
+  /** Tells what is due. */
+  #release(commitTime: number): void {
+    const { recordsMax } = this.#context.node;
+    for (let next = this.#store.oldest(); next !== null; next = this.#store.oldest()) {
+      const isFull = recordsMax !== null && this.#store.entries > recordsMax;
+      if (next.time > this.#store.streamTime && !isFull) return;
+      this.#tell(next, commitTime);
+    }
+  }
+
+  #tell(entry: WindowEntry, commitTime: number): void {
     this.#store.remove(entry.key, entry.time, entry.seq);
     const row = decodeRow(entry.value, this.#held);
     const [oldValue, value] = row.value as Held;

@@ -4,7 +4,8 @@ import type { NodeOf, OperatorContext, TableOperator } from './operator.ts';
 
 /**
  * Join of two tables by their key. A change of either side meets the other side's present row. Nothing is stored
- * here: both tables keep their own rows. Rules: Kafka Streams' KTable-KTable joins.
+ * here: both tables keep their own rows. A change of a versioned table that is not its key's newest (KIP-914) is
+ * dropped: no present row has changed. Rules: Kafka Streams' KTable-KTable joins.
  */
 export function tableTableJoin(context: OperatorContext<NodeOf<'table-table-join'>>): TableOperator {
   const joiner = context.call('joiner');
@@ -12,7 +13,7 @@ export function tableTableJoin(context: OperatorContext<NodeOf<'table-table-join
     context.table(context.node.inputs[0] ?? ''),
     context.table(context.node.inputs[1] ?? ''),
   ] as const;
-  const { join } = context.node;
+  const { join, isShared } = context.node;
   /** Whether a side's row comes out although the other side has none. */
   const kept = [join !== 'inner', join === 'outer'] as const;
 
@@ -27,8 +28,10 @@ export function tableTableJoin(context: OperatorContext<NodeOf<'table-table-join
     process(record, input) {
       const { keyBody, key, time, commitTime } = record;
       if (keyBody === null) return context.drop('null_key');
+      if (record.isLatest === false) return context.drop('out_of_order');
       const other = tables[input === 0 ? 1 : 0].get(keyBody, key);
-      if (other === null && isSilent(record, kept[input === 0 ? 0 : 1])) return;
+      const isGone = isShared && record.value === null && record.oldValue !== null;
+      if (other === null && !isGone && isSilent(record, kept[input === 0 ? 0 : 1])) return;
       if (other !== null && record.value !== null) context.matched();
       context.forward({
         key,

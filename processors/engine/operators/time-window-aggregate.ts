@@ -13,6 +13,7 @@ export function timeWindowAggregate(context: WindowContext): TableOperator {
   const windows = new TimeWindows(context);
   return {
     process: (record) => windows.process(record),
+    advance: (time, commitTime) => windows.advance(time, commitTime),
     get: (_, key) => windows.get(key),
   };
 }
@@ -49,6 +50,12 @@ class TimeWindows {
       else this.#update(record, bounds);
     }
     this.#close(streamTime - graceMs - sizeMs, record.commitTime);
+  }
+
+  advance(time: number, commitTime: number): void {
+    const { sizeMs, graceMs } = this.#context.node.window;
+    this.#store.advance(time);
+    this.#close(this.#store.streamTime - graceMs - sizeMs, commitTime);
   }
 
   #update(record: StreamRecord, bounds: { readonly start: number; readonly end: number }): void {

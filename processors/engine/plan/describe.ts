@@ -1,11 +1,6 @@
 import type { Plan, PlanNode } from './plan.ts';
 import { globalSources, subTopologies } from './sub-topology.ts';
-
-/** How names of the plan read in Kafka. */
-export interface TopicNames {
-  catalogue(name: string): string;
-  repartition(name: string): string;
-}
+import type { TopicNames } from './topic-names.ts';
 
 /** The plan as text, in the format of Kafka Streams' `Topology.describe()`. */
 export function describeTopology(plan: Plan, names: TopicNames): string {
@@ -56,10 +51,16 @@ function headLine(node: PlanNode, names: TopicNames): string {
     case 'stream-table-join':
     case 'stream-global-join':
     case 'table-table-join':
+    case 'subscription-send':
+    case 'foreign-table-join':
+    case 'response-join':
     case 'stream-aggregate':
     case 'table-aggregate':
     case 'window-aggregate':
     case 'suppress':
+    case 'flat-map-values':
+    case 'merge':
+    case 'process':
       return `Processor: ${node.id} (stores: [${node.stores.join(', ')}])`;
   }
 }

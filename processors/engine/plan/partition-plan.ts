@@ -1,5 +1,5 @@
 import { Failure } from '../../../infra/process/failure.ts';
-import type { Plan } from './plan.ts';
+import type { Plan, PlanNode } from './plan.ts';
 import type { SubTopology } from './sub-topology.ts';
 
 /** How many partitions everything has: equal within a sub-topology, so that equal keys meet in one task. */
@@ -18,7 +18,8 @@ interface Input {
 
 /**
  * Settles the numbers of partitions from those that the source topics have in Kafka. A repartition topic without a
- * number of its own takes that of the topics it meets, else that of the topics it comes from.
+ * number of its own takes that of the topics it meets, else that of the topics it comes from. What a foreign-key join
+ * writes has that of the table it goes to, never of the one it comes from.
  * @throws Failure `engine.not_co_partitioned` (stop) that names the topics
  */
 export function planPartitions(
@@ -29,6 +30,9 @@ export function planPartitions(
   const repartitions = new Map<string, number>();
   for (const { name, partitions } of plan.repartitions)
     if (partitions !== null) repartitions.set(name, partitions);
+  const toTable = new Set(
+    plan.repartitions.filter(({ form }) => form === 'foreign-key').map(({ name }) => name),
+  );
   const inputs = (part: SubTopology): Input[] => inputsOf(part, repartitions, sourcePartitions);
   const unsettled = (part: SubTopology, operator: 'repartition-source' | 'repartition-sink'): string[] =>
     part.nodes.flatMap((node) =>
@@ -44,7 +48,7 @@ export function planPartitions(
   const settleOneSink = (): boolean => {
     for (const part of parts) {
       const [known] = inputs(part);
-      const [name] = unsettled(part, 'repartition-sink');
+      const name = unsettled(part, 'repartition-sink').find((sink) => !toTable.has(sink));
       if (known === undefined || name === undefined) continue;
       repartitions.set(name, known.partitions);
       return true;
@@ -54,7 +58,11 @@ export function planPartitions(
   // What is joined decides first. One that is left follows where it comes from, and its partners then follow it.
   do settleSources();
   while (settleOneSink());
-  for (const part of parts) verify(part, inputs(part));
+  for (const part of parts)
+    verify(
+      part,
+      inputs(part).filter(({ topic, operator }) => operator !== 'repartition-source' || !toTable.has(topic)),
+    );
   return { tasks: parts.map((part) => inputs(part)[0]?.partitions ?? 0), repartitions };
 }
 
@@ -82,7 +90,7 @@ function verify(part: SubTopology, inputs: readonly Input[]): void {
   const most = Math.max(...inputs.map(({ partitions }) => partitions));
   const odd = inputs.filter(({ partitions }) => partitions !== most);
   if (odd.length === 0) return;
-  const joins = part.nodes.filter((node) => node.inputs.length > 1).map(({ id }) => id);
+  const joins = part.nodes.filter(isCoPartitioned).map(({ id }) => id);
   const list = inputs.map(({ topic, partitions }) => `${topic} (${partitions})`).join(', ');
   throw new Failure(
     'engine.not_co_partitioned',
@@ -90,6 +98,11 @@ function verify(part: SubTopology, inputs: readonly Input[]): void {
     `topics that are joined${joins.length === 0 ? '' : ` by ${joins.join(', ')}`} differ in their partitions: ${list}`,
     { fix: odd.map((input) => adviceOn(input, most)).join('; ') },
   );
+}
+
+/** Whether a node wants equal partitions of what it joins. The internal topics of a foreign-key join always fit. */
+function isCoPartitioned({ inputs, operator }: PlanNode): boolean {
+  return inputs.length > 1 && operator !== 'foreign-table-join' && operator !== 'response-join';
 }
 
 /** What brings an input to the number of partitions that the others have. */

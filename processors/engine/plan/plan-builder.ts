@@ -1,6 +1,7 @@
 import { Failure } from '../../../infra/process/failure.ts';
 import type { AvroSchema } from '../../../schemas/avro-schema.ts';
 import type { Topic } from '../../../schemas/topic.ts';
+import { keyShape } from './key-shape.ts';
 import type { Plan, PlanNode, PlanRepartition, PlanStore, PlanTopic, SelectKeyNode } from './plan.ts';
 
 /** A function of the user's. What it takes is known where it is called; the compiler has checked it in the builder. */
@@ -16,6 +17,8 @@ export interface Handle {
   readonly value: AvroSchema | null;
   /** Of keys with the bounds of a window: how long behind its end a window has closed, milliseconds. */
   readonly closeDelayMs?: number | undefined;
+  /** Only of a versioned table. */
+  readonly historyMs?: number | undefined;
 }
 
 const NAME = /^[a-zA-Z0-9._-]+$/;
@@ -53,33 +56,35 @@ export class PlanBuilder {
   /** New keys, an internal topic, and the source that reads it in the next sub-topology. */
   repartition(
     input: Handle,
-    step: Omit<PlanRepartition, 'value'> & { readonly operator: SelectKeyNode['operator'] },
+    step: Omit<PlanRepartition, 'value'> & Pick<SelectKeyNode, 'operator' | 'stores'>,
     selector: UserFunction,
   ): Handle {
-    const { operator, ...repartition } = step;
+    const { operator, stores, ...repartition } = step;
     const { key } = step;
     const name = this.named(step.name);
     const value = this.schemaOf(input, name);
-    const selected = this.add(
-      { id: `${name}-key`, operator, inputs: [input.id], stores: [], key },
-      { selector },
-    );
-    this.#repartitions.push({ ...repartition, value });
+    const selected = this.add({ id: `${name}-key`, operator, inputs: [input.id], stores, key }, { selector });
+    return { id: this.through(selected, { ...repartition, value }), key, value };
+  }
+
+  /** An internal topic, whose name is claimed already, behind a node; returns the source that reads it. */
+  through(input: string, repartition: PlanRepartition): string {
+    const { name } = repartition;
+    this.#repartitions.push(repartition);
     this.add({
       id: `${name}-sink`,
       operator: 'repartition-sink',
-      inputs: [selected],
+      inputs: [input],
       stores: [],
       repartition: name,
     });
-    const id = this.add({
+    return this.add({
       id: `${name}-source`,
       operator: 'repartition-source',
       inputs: [],
       stores: [],
       repartition: name,
     });
-    return { id, key, value };
   }
 
   /** A name in Kafka Streams' manner for a node without state, whose name reaches no topic. */
@@ -119,6 +124,31 @@ export class PlanBuilder {
         },
       );
     return known;
+  }
+
+  /**
+   * True where tables of one source meet above the node: one change comes to their join twice, and the row before it is
+   * not what the join makes of a side of now and a side of then.
+   */
+  joinsWithItself(id: string): boolean {
+    const node = this.#nodes.find((candidate) => candidate.id === id);
+    if (node === undefined) return false;
+    const [left, right] = node.inputs;
+    const isShared = left !== undefined && right !== undefined && this.shareSource(left, right);
+    return isShared || node.inputs.some((input) => this.joinsWithItself(input));
+  }
+
+  /** True where a change of one source comes to both nodes. */
+  shareSource(left: string, right: string): boolean {
+    const others = this.#sourcesOf(right);
+    return [...this.#sourcesOf(left)].some((source) => others.has(source));
+  }
+
+  #sourcesOf(id: string): Set<string> {
+    const { inputs } = this.#nodes.find((candidate) => candidate.id === id) ?? { inputs: [] };
+    return inputs.length === 0
+      ? new Set([id])
+      : new Set(inputs.flatMap((input) => [...this.#sourcesOf(input)]));
   }
 
   /** @throws Failure `topology.no_schema` (stop): the step must store values whose bytes nobody has described */
@@ -173,13 +203,6 @@ export class PlanBuilder {
 export function planTopic<K, V>(topic: Topic<K, V>): PlanTopic {
   const { name, kind, partitions, key, value } = topic;
   return { name, kind, partitions, key, value };
-}
-
-/** The types of a key in order, without names: what decides its bytes. */
-function keyShape(schema: AvroSchema): string {
-  if (typeof schema === 'string') return schema;
-  if ('fields' in schema) return `{${schema.fields.map((field) => keyShape(field.type)).join(', ')}}`;
-  return JSON.stringify(schema);
 }
 
 function checkName(name: string, what: string): void {

@@ -1,16 +1,22 @@
 import { createHash } from 'node:crypto';
 import type { Plan } from './plan.ts';
+import { planLayout } from './plan-layout.ts';
 
 /** Half of a SHA-256: enough that two plans never share it, short enough for a log line. */
 const HASH_HEX_DIGITS = 16;
 
 /**
- * Tells plans apart: equal for plans of equal content, in whatever order their objects' properties stand; another one
- * when nodes, their order or their settings, topics, schemas, stores or repartitions differ. What the user's functions
- * compute is not in the plan, and not in the hash.
+ * Tells apart what processes must agree on to share the work of a group: state, internal topics, which topics each
+ * sub-topology reads, in whatever order their objects' properties stand. Plans that differ in steps without state have
+ * one hash. What the user's functions compute is not in the plan, and not in the hash.
  */
 export function planHash(plan: Plan): string {
-  const text = JSON.stringify(plan, (_, value: unknown) => (isRecord(value) ? sorted(value) : value));
+  const { inputs, steps, repartitions } = planLayout(plan);
+  const plain = steps.map(({ after, ...step }) => ({ ...step, after: [...after] }));
+  const text = JSON.stringify(
+    { pipeline: plan.pipeline, inputs, steps: plain, repartitions },
+    (_, value: unknown) => (isRecord(value) ? sorted(value) : value),
+  );
   return createHash('sha256').update(text).digest('hex').slice(0, HASH_HEX_DIGITS);
 }
 

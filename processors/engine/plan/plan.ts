@@ -36,6 +36,8 @@ export interface PlanTopic {
 export interface SourceNode extends NodeBase {
   readonly operator: 'stream-source' | 'table-source' | 'global-source';
   readonly topic: PlanTopic;
+  /** Only of a versioned table: how far behind its highest time it knows what was valid. */
+  readonly historyMs?: number;
 }
 
 /** Reads what a `repartition-sink` of the same name wrote, in the next sub-topology. */
@@ -56,7 +58,13 @@ export interface SinkNode extends NodeBase {
 
 /** Operators that need nothing but the user's function. */
 export interface StatelessNode extends NodeBase {
-  readonly operator: 'filter' | 'map-values' | 'table-filter' | 'table-map-values';
+  readonly operator:
+    | 'filter'
+    | 'map-values'
+    | 'flat-map-values'
+    | 'merge'
+    | 'table-filter'
+    | 'table-map-values';
 }
 
 /** Gives each record a new key; the repartition that follows moves it to the partition of that key. */
@@ -77,6 +85,8 @@ export interface StreamStreamJoinNode extends NodeBase {
 export interface StreamTableJoinNode extends NodeBase {
   readonly operator: 'stream-table-join';
   readonly join: 'inner' | 'left';
+  /** Only with a versioned table: how long an event waits in the node's store for rows that come late. */
+  readonly graceMs?: number;
 }
 
 /** `global` is the id of the global table's source. */
@@ -90,6 +100,34 @@ export interface StreamGlobalJoinNode extends NodeBase {
 export interface TableTableJoinNode extends NodeBase {
   readonly operator: 'table-table-join';
   readonly join: JoinKind;
+  /** Both sides come from one source: when a row goes, neither side finds the other one any more. */
+  readonly isShared: boolean;
+}
+
+/**
+ * Left task of a foreign-key join: tells the right table's task which rows to be told of. `foreignKey` is the right
+ * table's key, `value` the left table's value.
+ */
+export interface SubscriptionSendNode extends NodeBase {
+  readonly operator: 'subscription-send';
+  readonly join: 'inner' | 'left';
+  readonly foreignKey: AvroSchema;
+  readonly value: AvroSchema;
+}
+
+/** Right task of a foreign-key join: keeps the subscriptions and answers them. `key` is the left table's, `value` the right one's. */
+export interface ForeignTableJoinNode extends NodeBase {
+  readonly operator: 'foreign-table-join';
+  readonly key: AvroSchema;
+  readonly value: AvroSchema;
+}
+
+/** Left task of a foreign-key join: makes the result of what the right task has answered. `left` and `right` are values. */
+export interface ResponseJoinNode extends NodeBase {
+  readonly operator: 'response-join';
+  readonly join: 'inner' | 'left';
+  readonly left: AvroSchema;
+  readonly right: AvroSchema;
 }
 
 export interface AggregateNode extends NodeBase {
@@ -128,6 +166,15 @@ export interface SuppressNode extends NodeBase {
   readonly recordsMax: number | null;
 }
 
+/** A step of the user's own. `stores` begins with its clock; `names` are those that its functions know the others by. */
+export interface ProcessNode extends NodeBase {
+  readonly operator: 'process';
+  readonly names: readonly string[];
+  /** Between punctuations, stream time; null for none. */
+  readonly everyMs: number | null;
+  readonly key: AvroSchema;
+}
+
 export type PlanNode =
   | SourceNode
   | RepartitionSourceNode
@@ -139,9 +186,13 @@ export type PlanNode =
   | StreamTableJoinNode
   | StreamGlobalJoinNode
   | TableTableJoinNode
+  | SubscriptionSendNode
+  | ForeignTableJoinNode
+  | ResponseJoinNode
   | AggregateNode
   | WindowAggregateNode
-  | SuppressNode;
+  | SuppressNode
+  | ProcessNode;
 
 export type OperatorKind = PlanNode['operator'];
 
@@ -160,10 +211,16 @@ export interface PlanStore {
 /** An internal topic between two sub-topologies. */
 export interface PlanRepartition {
   readonly name: string;
-  /** `change` carries a table's old and new value, so that an aggregate can take the old one back. */
-  readonly form: 'record' | 'change';
+  /**
+   * `change` carries a table's old and new value, so that an aggregate can take the old one back; `foreign-key` what
+   * the two tables of a foreign-key join tell each other.
+   */
+  readonly form: 'record' | 'change' | 'foreign-key';
   readonly key: AvroSchema;
   readonly value: AvroSchema;
-  /** Null: as many as the topics it is joined with, else as many as the topics it comes from. */
+  /**
+   * Null: as many as the topics it is joined with, else as many as the topics it comes from. Of form `foreign-key`:
+   * always as many as the table has that reads it.
+   */
   readonly partitions: number | null;
 }

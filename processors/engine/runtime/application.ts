@@ -33,11 +33,12 @@ export async function setUpApplication(
   environment: Environment,
   topology: Topology,
   names: ApplicationNames,
+  signal: AbortSignal,
 ): Promise<Application> {
-  const { kafka, registry } = environment;
+  const { kafka, registry, log } = environment;
   const { plan } = topology;
   const parts = subTopologies(plan);
-  const setup = await setUpTopics(kafka, plan, parts, names);
+  const setup = await setUpTopics({ kafka, log, plan, parts, names, signal });
   const serdes = bodySerdes(registry);
   const encoders = await outputEncoders(plan, names, setup, registry, serdes);
   return { ...environment, topology, names, parts, setup, serdes, encoders };

@@ -5,7 +5,7 @@ import type { BodySerdes } from '../body-serdes.ts';
 import type { Call } from '../operators/operator.ts';
 import type { PlanNode, RepartitionSourceNode, SourceNode } from '../plan/plan.ts';
 import type { DropReason, StreamRecord } from '../record.ts';
-import { repartitionRecord, sourceRecord } from '../source-record.ts';
+import { repartitionRecord, sourceRecord, tablesFirst } from '../source-record.ts';
 import type { Topology } from '../topology.ts';
 import type { ApplicationNames } from './application-names.ts';
 import {
@@ -26,6 +26,8 @@ export interface InputTopic {
   readonly topic: string;
   /** A table's records are taken in order of commit, an event stream's in order of event time. */
   readonly isTable: boolean;
+  /** Repartitioned records: the application's own. */
+  readonly isInternal: boolean;
   readonly decoder: MessageDecoder;
   /** The records that the sources make of a message; what they refuse is told to `onDrop`. */
   admit(message: ConsumerRecord, onDrop: (nodeId: string, reason: DropReason) => void): SourcedRecord[];
@@ -63,13 +65,14 @@ function catalogueInput(
   registry: SchemaRegistry,
 ): InputTopic {
   const decoder = catalogueDecoder(must(sources[0], `no source reads ${topic}`).topic, registry);
-  const timed = sources.map((source) => ({
+  const timed = tablesFirst(sources).map((source) => ({
     source,
     time: (topology.functions.get(source.id)?.['time'] as Call | undefined) ?? null,
   }));
   return {
     topic,
     isTable: sources.every((source) => source.operator !== 'stream-source'),
+    isInternal: false,
     decoder,
     admit(raw, onDrop) {
       const message = decoder.decode(raw);
@@ -97,7 +100,8 @@ function repartitionInput(
   const decoder = repartitionDecoder(plan, serdes);
   return {
     topic: names.repartition(source.repartition),
-    isTable: plan.form === 'change',
+    isTable: plan.form !== 'record',
+    isInternal: true,
     decoder,
     admit: (raw) => [
       {

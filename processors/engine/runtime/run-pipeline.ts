@@ -3,6 +3,7 @@ import { backoffMs } from '../../../infra/process/backoff.ts';
 import { describe, orderFor } from '../../../infra/process/failure.ts';
 import { progressTopicName } from '../../../schemas/change-event.ts';
 import { planHash } from '../plan/plan-hash.ts';
+import { sourceTopics } from '../plan/planned-topics.ts';
 import { type StateHome, memoryHome } from '../state/task-state.ts';
 import type { Topology } from '../topology.ts';
 import { type ApplicationNames, applicationNames } from './application-names.ts';
@@ -11,12 +12,13 @@ import { ChangelogPositions } from './changelog-positions.ts';
 import { Committer } from './committer.ts';
 import { GlobalTables } from './global-reader.ts';
 import { PendingOutput } from './pending-output.ts';
+import { PlanKeeper, keepPlan } from './plan-keeper.ts';
+import { ProgressCuts } from './progress-cuts.ts';
 import { startPurge } from './repartition-purge.ts';
 import { waitForSnapshot } from './snapshot-gate.ts';
 import { StreamLoop } from './stream-loop.ts';
 import { TaskAssignment } from './task-assignment.ts';
 import { taskFactory } from './task-factory.ts';
-import { sourceTopics } from './topic-setup.ts';
 
 export interface PipelineOptions {
   readonly topology: Topology;
@@ -89,7 +91,7 @@ async function runSession(
   onState(`waiting for the topics ${sources.join(', ')}`);
   await kafka.waitForTopics(sources, signal);
   if (signal.aborted) return;
-  const application = await setUpApplication(environment, topology, names);
+  const application = await setUpApplication(environment, topology, names, signal);
   onState("waiting for the source's snapshot");
   await waitForSnapshot(kafka, topicPrefix, log, signal);
   if (!signal.aborted) await runMember(application, options, signal);
@@ -110,6 +112,7 @@ async function runMember(
   log.info({ entries: globals.entries }, 'global tables loaded');
 
   await using home = (options.openHome ?? memoryHome)();
+  const cuts = await ProgressCuts.open(kafka, options.topicPrefix);
   await using fetcher = kafka.openFetcher();
   const pending = new PendingOutput();
   using purge = startPurge(application, options.repartitionPurgeIntervalMs);
@@ -122,6 +125,7 @@ async function runMember(
     application,
     factory,
     globals,
+    cuts,
     committer,
     positions,
     fetcher,
@@ -139,7 +143,7 @@ async function runMember(
     taskPositions: () => assignment.positions(),
     sessionTimeoutMs,
     ...(groupInstanceId === undefined ? {} : { groupInstanceId }),
-    listener: assignment,
+    listener: new PlanKeeper(assignment, () => keepPlan(application)),
     signal,
   });
   const onRunning = (): void => onState(null);
@@ -149,6 +153,7 @@ async function runMember(
     fetcher,
     assignment,
     globals,
+    cuts,
     committer,
     pending,
     commitIntervalMs,

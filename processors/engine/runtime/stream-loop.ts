@@ -5,6 +5,7 @@ import type { Committer } from './committer.ts';
 import type { GlobalTables } from './global-reader.ts';
 import { judgeMissingRecords } from './overtaken.ts';
 import type { PendingOutput } from './pending-output.ts';
+import type { ProgressCuts } from './progress-cuts.ts';
 import type { ReadPosition } from './read-position.ts';
 import type { StreamTask } from './stream-task.ts';
 import type { TaskAssignment } from './task-assignment.ts';
@@ -26,6 +27,7 @@ interface LoopParts {
   readonly fetcher: Fetcher;
   readonly assignment: TaskAssignment;
   readonly globals: GlobalTables;
+  readonly cuts: ProgressCuts;
   readonly committer: Committer;
   readonly pending: PendingOutput;
   readonly commitIntervalMs: number;
@@ -55,6 +57,7 @@ export class StreamLoop {
       this.#round++;
       for (const batch of batches) await this.#receive(batch);
       busy = await this.#process();
+      this.#parts.cuts.apply(assignment.tasks);
       if (this.#commitIsDue(busy)) await assignment.commit();
     }
     await assignment.commit();
@@ -72,8 +75,8 @@ export class StreamLoop {
   }
 
   async #receive(batch: FetchedBatch): Promise<void> {
-    const { assignment, globals, fetcher } = this.#parts;
-    if (await globals.receive(batch)) return;
+    const { assignment, globals, cuts, fetcher } = this.#parts;
+    if (cuts.receive(batch) || (await globals.receive(batch))) return;
     const task = assignment.tasks.find(
       ({ partition, inputs }) =>
         partition === batch.partition && inputs.some(({ input }) => input.topic === batch.topic),

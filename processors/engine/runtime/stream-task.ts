@@ -96,6 +96,23 @@ export class StreamTask {
     this.#processed++;
   }
 
+  /** Whether all that a cut names of its catalogue topics has been processed. False where it names not all of them. */
+  hasReached(offsets: Readonly<Record<string, readonly number[]>>): boolean {
+    let isNamed = false;
+    for (const { input, processed } of this.inputs) {
+      if (input.isInternal) continue;
+      const end = offsets[input.topic]?.[this.partition];
+      if (end === undefined || processed < end) return false;
+      isNamed = true;
+    }
+    return isNamed;
+  }
+
+  /** No event that was committed before `time` will come any more. @throws Failure of a user's function */
+  advance(time: number): void {
+    this.#parts.graph.advance(time, time);
+  }
+
   /** Records processed since the last call. */
   takeProcessed(): number {
     const processed = this.#processed;
@@ -127,9 +144,10 @@ export class StreamTask {
 
   #admit(buffer: PartitionBuffer, record: ConsumerRecord, round: number): BufferedRecord | null {
     const records = buffer.input.admit(record, this.#parts.onDrop);
-    const first = records[0]?.record;
-    if (first === undefined) return null;
-    const { time, commitTime } = first;
+    // A stream's, whose time is that of the event, comes behind a table's.
+    const last = records.at(-1)?.record;
+    if (last === undefined) return null;
+    const { time, commitTime } = last;
     return {
       offset: record.offset,
       round,

@@ -13,6 +13,7 @@ import type { Application } from './application.ts';
 import type { ChangelogPositions } from './changelog-positions.ts';
 import type { Committer } from './committer.ts';
 import type { GlobalTables } from './global-reader.ts';
+import type { ProgressCuts } from './progress-cuts.ts';
 import { restoreState } from './restore.ts';
 import type { StreamTask } from './stream-task.ts';
 import { type InputStart, type TaskFactory, taskId } from './task-factory.ts';
@@ -21,6 +22,7 @@ interface AssignmentParts {
   readonly application: Application;
   readonly factory: TaskFactory;
   readonly globals: GlobalTables;
+  readonly cuts: ProgressCuts;
   readonly committer: Committer;
   readonly positions: ChangelogPositions;
   readonly fetcher: Fetcher;
@@ -178,7 +180,8 @@ export class TaskAssignment implements GroupListener {
     const inputs = this.#tasks.flatMap((task) =>
       task.inputs.map(({ read }) => ({ ...read.partition, offset: read.position })),
     );
-    this.#parts.fetcher.assign([...inputs, ...this.#parts.globals.positions]);
+    const { fetcher, globals, cuts } = this.#parts;
+    fetcher.assign([...inputs, ...globals.positions, ...cuts.positions]);
   }
 
   async #drop(tasks: readonly StreamTask[]): Promise<void> {

@@ -1,17 +1,26 @@
+import { SortedKeys } from './sorted-keys.ts';
 import type { KeyValueStore, StoreChange } from './store.ts';
 
-/** A key-value store in memory. Keys are held as latin1 strings: one character a byte, so their order is byte order. */
+/**
+ * A key-value store in memory. Keys are held as latin1 strings: one character a byte, so their order is byte order.
+ * They are put in order at the first scan and kept in order from then on: who never scans pays nothing for it.
+ */
 export function memoryKeyValueStore(name: string): KeyValueStore {
   const entries = new Map<string, Buffer>();
   /** Keys written since the last commit, with the value from before it. */
   const undo = new Map<string, Buffer | null>();
+  let sorted: SortedKeys | null = null;
 
   const touch = (key: string): void => {
     if (!undo.has(key)) undo.set(key, entries.get(key) ?? null);
   };
   const apply = (key: string, value: Buffer | null): void => {
-    if (value === null) entries.delete(key);
-    else entries.set(key, value);
+    if (value === null) {
+      if (entries.delete(key)) sorted?.delete(key);
+      return;
+    }
+    if (sorted !== null && !entries.has(key)) sorted.add(key);
+    entries.set(key, value);
   };
 
   return {
@@ -26,18 +35,18 @@ export function memoryKeyValueStore(name: string): KeyValueStore {
     put(key, value) {
       const id = text(key);
       touch(id);
-      entries.set(id, value);
+      apply(id, value);
     },
     delete(key) {
       const id = text(key);
       touch(id);
-      entries.delete(id);
+      apply(id, null);
     },
     *range(from, to) {
       const low = from === null ? '' : text(from);
       const high = to === null ? null : text(to);
-      for (const key of [...entries.keys()].sort()) {
-        if (key < low || (high !== null && key >= high)) continue;
+      sorted ??= new SortedKeys(entries.keys());
+      for (const key of sorted.range(low, high)) {
         const value = entries.get(key);
         if (value !== undefined) yield { key: Buffer.from(key, 'latin1'), value };
       }

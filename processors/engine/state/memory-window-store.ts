@@ -187,7 +187,7 @@ export class MemoryWindowStore implements WindowStore {
   }
 
   #insert(slot: Slot): void {
-    const at = lowerBound(this.#log, slot.time, slot.seq);
+    const at = placeInLog(this.#log, slot);
     this.#log.splice(at, 0, slot);
     if (at < this.#head) this.#head = at;
     if (slot.seq >= this.#nextSeq) this.#nextSeq = (slot.seq + 1) % SEQ_COUNT;
@@ -223,6 +223,19 @@ export class MemoryWindowStore implements WindowStore {
     const slot = slots?.[lowerBound(slots, time, seq)];
     return slot !== undefined && slot.time === time && slot.seq === seq ? slot : null;
   }
+}
+
+/**
+ * Where a new entry goes. Entries that stand for those of several stores may share time and number: their keys decide, so
+ * that the order is the same after a restore.
+ */
+function placeInLog(log: readonly Slot[], slot: Slot): number {
+  let at = lowerBound(log, slot.time, slot.seq);
+  for (; at < log.length; at++) {
+    const next = log[at] as Slot;
+    if (next.time !== slot.time || next.seq !== slot.seq || next.id >= slot.id) break;
+  }
+  return at;
 }
 
 /** First place whose entry is not before `(time, seq)`. New entries mostly come last, so look there first. */

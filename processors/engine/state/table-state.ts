@@ -21,6 +21,8 @@ export interface BodySerde {
 export interface TableView {
   /** The newest row of a key, null when there is none. */
   get(keyBody: Buffer, key: unknown): TableRow | null;
+  /** Versioned tables: the row that was valid at an event time, milliseconds; null when there was none. */
+  getAsOf?(keyBody: Buffer, key: unknown, time: number): TableRow | null;
 }
 
 /** Typed rows over a store of bytes. */
@@ -56,10 +58,15 @@ export function encodeRow(body: Buffer, time: number, commitTime: number): Buffe
   return bytes;
 }
 
+/** Event time of an encoded row. */
+export function rowTime(bytes: Buffer): number {
+  return readTime(bytes, 0);
+}
+
 export function decodeRow(bytes: Buffer, serde: BodySerde): TableRow {
   return {
     value: serde.decodeBody(bytes.subarray(HEAD_BYTES)),
-    time: readTime(bytes, 0),
+    time: rowTime(bytes),
     commitTime: readTime(bytes, TIME_BYTES),
   };
 }

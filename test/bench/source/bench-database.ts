@@ -88,7 +88,8 @@ export async function deleteTopics(brokers: string, prefix: string): Promise<voi
   }
 }
 
-async function deleteSubjects(registryUrl: string, prefix: string): Promise<void> {
+/** All subjects whose names begin so. */
+export async function deleteSubjects(registryUrl: string, prefix: string): Promise<void> {
   const subjects = (await (await fetch(`${registryUrl}/subjects`)).json()) as readonly string[];
   for (const subject of subjects)
     if (subject.startsWith(prefix))

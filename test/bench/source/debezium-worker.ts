@@ -14,7 +14,8 @@ import { Failure } from '../../../infra/process/failure.ts';
 import type { Compression } from '../../../connectors/kafka/compression.ts';
 import { deleteTopics } from './bench-database.ts';
 import type { BenchPlace } from './bench-place.ts';
-import { fetchDebezium } from './debezium-jars.ts';
+import { fetchJars } from '../maven-jars.ts';
+import { DEBEZIUM } from './debezium-jars.ts';
 import { ORDERS } from './orders-table.ts';
 
 const READY_MAX_MS = 120_000;
@@ -84,7 +85,7 @@ export async function startDebezium(place: BenchPlace, options: WorkerOptions): 
   const machine = thisMachine();
   const java = await findJava(machine);
   if ('problem' in java) throw new Failure('bench.java_missing', 'stop', java.problem);
-  const jars = await fetchDebezium(machine, place.say);
+  const jars = await fetchJars(machine, DEBEZIUM, place.say);
   const run = await createRunFolder(machine);
   place.cleanup.defer(() => deleteTopics(place.stack.kafkaBrokers, `${options.name}-connect`));
   place.cleanup.defer(() => run.remove());

@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
 import type { Clock } from '../../../infra/process/clock.ts';
 import { dieWithParent } from '../../support/die-with-parent.ts';
+import { lastError } from '../log-error.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../../connectors/postgres-source/main.ts', import.meta.url));
 /** A source that has not drained by then hangs. */
@@ -133,25 +133,3 @@ export function sourceFleet(options: FleetOptions): SourceFleet {
     },
   };
 }
-
-/** Why a source ended, and whether another one has taken over from it. */
-function lastError(logFile: string): { readonly reason: string; readonly isFenced: boolean } {
-  const lines = readFileSync(logFile, 'utf8').trimEnd().split('\n');
-  for (const line of lines.toReversed()) {
-    try {
-      const { level, code, msg, err } = logLine.parse(JSON.parse(line));
-      if (level === 'error')
-        return { reason: `${code ?? ''} ${msg.split('\n')[0]}`, isFenced: err?.order === 'fenced' };
-    } catch {
-      return { reason: line, isFenced: false };
-    }
-  }
-  return { reason: 'its log has no error', isFenced: false };
-}
-
-const logLine = z.object({
-  level: z.string(),
-  msg: z.string(),
-  code: z.string().optional(),
-  err: z.object({ order: z.string().optional() }).optional(),
-});

@@ -1,8 +1,7 @@
-import type { AvroSchema } from '../../../schemas/avro-schema.ts';
 import { identifier } from '../../../connectors/postgres-source/wire/sql-text.ts';
 import { tableTopicName } from '../../../connectors/postgres-source/shapes/topics.ts';
 import { kcatBytes } from '../../support/kcat-bytes.ts';
-import { type RecordReader, recordReader } from './avro-text.ts';
+import { schemaReaders } from '../schema-readers.ts';
 import { type ChaosTable, NUMBER_COLUMN, VERSION_COLUMN, presentNames } from './chaos-table.ts';
 import type { DatabaseSession } from './database-session.ts';
 import { Findings, Identities } from './identities.ts';
@@ -104,22 +103,6 @@ async function tableContent(
 /** A row of a table without a key is told by its number alone. */
 function keyOf({ key }: ChaosTable, texts: readonly (string | null)[]): string {
   return key.length === 0 ? (texts[0] ?? '') : JSON.stringify(texts);
-}
-
-/** Asked of the registry by plain HTTP, each once. */
-function schemaReaders(registryUrl: string): (schemaId: number) => Promise<RecordReader> {
-  const readers = new Map<number, Promise<RecordReader>>();
-  const ask = async (schemaId: number): Promise<RecordReader> => {
-    const response = await fetch(`${registryUrl}/schemas/ids/${schemaId}`);
-    if (!response.ok) throw new Error(`the registry has no schema ${schemaId}: ${response.status}`);
-    const { schema } = (await response.json()) as { readonly schema: string };
-    return recordReader(JSON.parse(schema) as AvroSchema);
-  };
-  return (schemaId) => {
-    const known = readers.get(schemaId) ?? ask(schemaId);
-    readers.set(schemaId, known);
-    return known;
-  };
 }
 
 /** The source has told, and counted, an event that lacks a value which it does not know. */

@@ -3,7 +3,7 @@ import type { AvroSchema } from '../../../schemas/avro-schema.ts';
 import { CHANGE_EVENT_FIELDS } from '../../../schemas/change-event.ts';
 import { compileType } from '../../../schemas/serde/avro-type.ts';
 import type { ForeignBytes } from '../../support/kcat-bytes.ts';
-import { recordReader } from './avro-text.ts';
+import { recordReader } from '../avro-text.ts';
 import { chaosTable, presentNames } from './chaos-table.ts';
 import { Findings, Identities } from './identities.ts';
 import { type TableContent, compareKeyless, compareTable } from './table-comparison.ts';

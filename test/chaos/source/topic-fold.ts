@@ -1,5 +1,5 @@
 import { CHANGE_EVENT_FIELDS } from '../../../schemas/change-event.ts';
-import { type RecordReader, valueText } from './avro-text.ts';
+import { type RecordReader, valueText } from '../avro-text.ts';
 import type { Findings, Identities } from './identities.ts';
 import type { ForeignBytes } from '../../support/kcat-bytes.ts';
 

@@ -116,9 +116,17 @@ export class PipelineRig implements AsyncDisposable {
     await this.#send([{ topic: name, partition, timestamp: Date.now(), key: bytes, value: bytes }]);
   }
 
-  /** Says that the snapshot is complete. */
-  async cut(): Promise<void> {
-    const value = encodeProgress({ endLsn: 1n, commitTs: 1n, systemId: '1', offsets: {} });
+  /** Says that the snapshot is complete; with topics, that all commits up to a time, in milliseconds, are in them by now. */
+  async cut(topics: readonly Topic<never, never>[] = [], timeMs = 0): Promise<void> {
+    const offsets: Record<string, readonly number[]> = {};
+    for (const topic of topics) {
+      const name = topicName(this.prefix, topic);
+      const count = await this.kafka.partitionCount(name);
+      const partitions = Array.from({ length: count }, (_, partition) => ({ topic: name, partition }));
+      offsets[name] = await this.kafka.listOffsets(partitions, 'last-stable');
+    }
+    const commitTs = BigInt(timeMs) * 1_000n + 1n;
+    const value = encodeProgress({ endLsn: 1n, commitTs, systemId: '1', offsets });
     const topic = progressTopicName(this.prefix);
     await this.#send([{ topic, partition: 0, timestamp: Date.now(), key: Buffer.from('slot'), value }]);
   }

@@ -64,6 +64,28 @@ test('types flow from the topics through joins into the result topic', () => {
   });
 });
 
+test('a versioned table stays one through filters and maps, so that events can wait for it', () => {
+  topology('versioned', (builder) => {
+    const placed = builder
+      .table(orders, { history: '1m' })
+      .filter((order) => order.placed > 0)
+      .mapValues((order) => order.placed);
+    builder
+      .stream(orders)
+      .joinTable('waiting', placed, { grace: '1s' }, (order, at) => {
+        expectTypeOf(order).toEqualTypeOf<Order>();
+        expectTypeOf(at).toEqualTypeOf<number>();
+        return { ...order, name: String(at) };
+      })
+      .leftJoinTable('as-of', placed, (order, at, key) => {
+        expectTypeOf(at).toEqualTypeOf<number | null>();
+        expectTypeOf(key).toEqualTypeOf<OrderKey | null>();
+        return order;
+      })
+      .to(named);
+  });
+});
+
 test('what does not fit does not compile', () => {
   const define = (): unknown =>
     topology('unfit', (builder) => {
@@ -95,6 +117,16 @@ test('what does not fit does not compile', () => {
       stream.leftJoinTable('d', builder.table(orders), (left, row) => row.placed);
       // @ts-expect-error the selector names another key
       stream.repartition('e', keyOf(customers), (order) => ({ order_id: order.order_id }));
+      // @ts-expect-error only a versioned table can be waited for
+      stream.joinTable('g', builder.table(orders), { grace: '1s' }, () => 1);
+      const versioned = builder.table(orders, { history: '1m' });
+      const both = versioned.join('h', versioned, () => 1);
+      // @ts-expect-error the rows of a join have no history
+      stream.joinTable('i', both, { grace: '1s' }, () => 1);
+      // @ts-expect-error a history has no default
+      builder.table(orders, {});
+      // @ts-expect-error the missing side may be null, however long it was waited for
+      stream.leftJoinTable('j', versioned, { grace: '1s' }, (left, row) => row.placed);
       // @ts-expect-error no such unit of time
       stream.join('f', stream, { within: '1 minute', grace: 0 }, () => 1);
     });

@@ -80,6 +80,33 @@ test('windows that are told with every event are a table: what is folded from it
   expect(driver.read(totals).at(-1)).toEqual({ key: a, value: 14n, timestamp: 25 });
 });
 
+test('windows and joins go on without events as the source does, where event time is the time of the commit', () => {
+  const late: number[] = [];
+  const define = (time?: (amount: bigint) => number) =>
+    testDriver(
+      topology('idle', (builder) => {
+        const options = time === undefined ? {} : { time };
+        builder
+          .stream(sales, options)
+          .windowedBy({ tumbling: '10ms' }, { grace: '5ms', onLate: ({ time: at }) => void late.push(at) })
+          .aggregate('revenue-per-hour', long, sum)
+          .to(revenue);
+      }),
+    );
+  const [byCommit, byValue] = [define(), define(Number)];
+  for (const driver of [byCommit, byValue]) {
+    driver.pipe(sales, a, 3n, { timestamp: 3 });
+    driver.advance('14ms');
+    expect(driver.read(revenue)).toEqual([]);
+    driver.advance('1ms');
+  }
+  expect(byCommit.read(revenue).map(({ key, value }) => [key?.window_end, value])).toEqual([[10n, 3n]]);
+  expect(byValue.read(revenue)).toEqual([]);
+  byCommit.restart();
+  byCommit.pipe(sales, a, 1n, { timestamp: 9 });
+  expect(late).toEqual([9]);
+});
+
 test('an event between two sessions makes them one, and the two are no more', () => {
   const driver = testDriver(
     topology('visits', (builder) => {

@@ -28,6 +28,7 @@ function input(topic: string, isTable: boolean): InputTopic {
   return {
     topic,
     isTable,
+    isInternal: false,
     decoder: { prepare: () => Promise.resolve(), decode },
     admit: (raw) => {
       const record = {

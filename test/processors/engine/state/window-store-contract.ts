@@ -60,6 +60,21 @@ export function windowStoreContract(name: string, rig: StoreRig<WindowStore>, ru
       expect(store.fetch(own, 5, 5).map((entry) => entry.value.toString())).toEqual(['1', '2', '3']);
     });
 
+    test('entries that share time and number are in order of their keys, after a restore too', async () => {
+      const { store } = await open();
+      for (const own of ['b', 'c', 'a']) store.put(Buffer.from(own), 5, Buffer.from(own), 7);
+      const { store: other } = await open();
+      for (const change of store.staged()) other.restore(change.key, change.value);
+      for (const each of [store, other]) {
+        const order: string[] = [];
+        for (let next = each.oldest(); next !== null; next = each.oldest()) {
+          order.push(next.key.toString());
+          each.remove(next.key, next.time, next.seq);
+        }
+        expect(order).toEqual(['a', 'b', 'c']);
+      }
+    });
+
     test('an entry that came and went within one commit never reaches the changelog', async () => {
       const { store } = await open();
       store.put(Buffer.from('k'), 1, Buffer.from('v'));

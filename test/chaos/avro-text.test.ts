@@ -1,6 +1,6 @@
 import { Type } from 'avsc';
 import { expect, test } from 'vitest';
-import type { AvroSchema } from '../../../schemas/avro-schema.ts';
+import type { AvroSchema } from '../../schemas/avro-schema.ts';
 import { recordReader, valueText } from './avro-text.ts';
 
 const nullable = (type: unknown): AvroSchema => ['null', type] as AvroSchema;

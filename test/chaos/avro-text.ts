@@ -1,5 +1,5 @@
-import { must } from '../../../infra/process/assert.ts';
-import type { AvroField, AvroSchema } from '../../../schemas/avro-schema.ts';
+import { must } from '../../infra/process/assert.ts';
+import type { AvroField, AvroSchema } from '../../schemas/avro-schema.ts';
 
 /** Where a decoder is in a message. */
 interface Cursor {

@@ -1,0 +1,105 @@
+import { hostname } from 'node:os';
+import { kafkaSecurity } from '../connectors/kafka/configured-security.ts';
+import { connectKafka } from '../connectors/kafka/kafka.ts';
+import { PRODUCER_OPTIONS } from '../connectors/kafka/producer-options.ts';
+import { KAFKA_SECURITY_OPTIONS } from '../connectors/kafka/security-options.ts';
+import { systemClock } from '../infra/process/clock.ts';
+import { startHttpServer } from '../infra/process/http-server.ts';
+import type { Log } from '../infra/process/log.ts';
+import { Metrics } from '../infra/process/metrics.ts';
+import type { OptionSpecs, Options } from '../infra/process/options.ts';
+import { GROUP_OPTIONS, ROLE_OPTIONS, count } from '../infra/process/role-options.ts';
+import { connectRegistry } from '../schemas/serde/schema-registry.ts';
+import { applicationNames } from './engine/runtime/application-names.ts';
+import { engineMetrics } from './engine/runtime/engine-metrics.ts';
+import { PURGE_INTERVAL_MS } from './engine/runtime/repartition-purge.ts';
+import { runPipeline } from './engine/runtime/run-pipeline.ts';
+import type { Topology } from './engine/topology.ts';
+import { STATE_OPTIONS, stateHome } from './state-options.ts';
+
+/** What a processor is told beside its pipeline. */
+export const PROCESSOR_OPTIONS = {
+  ...ROLE_OPTIONS,
+  ...KAFKA_SECURITY_OPTIONS,
+  ...PRODUCER_OPTIONS,
+  ...GROUP_OPTIONS,
+  ...STATE_OPTIONS,
+  commitIntervalMs: {
+    schema: count.default(100),
+    help: 'longest time between two commits while records flow, milliseconds',
+  },
+  repartitionPurgeIntervalMs: {
+    schema: count.default(PURGE_INTERVAL_MS),
+    help: 'time between two deletions of repartitioned records that are processed, milliseconds',
+  },
+} as const satisfies OptionSpecs;
+
+/** Runs a pipeline, beside an HTTP server that tells how it is, until the signal aborts. */
+export async function runProcessor(
+  topology: Topology,
+  options: Options<typeof PROCESSOR_OPTIONS>,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
+  const {
+    topicPrefix,
+    commitIntervalMs,
+    sessionTimeoutMs,
+    repartitionPurgeIntervalMs,
+    compressionType: compression,
+  } = options;
+  const { instance: groupInstanceId } = options;
+  // One host name may stand for many short lives: only a name that was given promises to come back.
+  const instance = groupInstanceId ?? hostname();
+  const names = applicationNames(topicPrefix, topology.name);
+  const clientId = names.transactionalId(instance);
+  const metrics = new Metrics();
+  metrics.collectProcess();
+  let waitingFor: string | null = 'connecting to Kafka';
+  await using server = await startHttpServer({
+    port: options.httpPort,
+    host: options.httpHost,
+    metrics,
+    readiness: () => waitingFor,
+  });
+  log.info({ httpPort: server.port, pipeline: topology.name, instance }, 'listening');
+  const brokers = options.kafkaBootstrapServers;
+  const security = kafkaSecurity(options);
+  await using kafka = await connectKafka({
+    brokers,
+    clientId,
+    security,
+    compression,
+    log,
+    clock: systemClock,
+  });
+  const registry = connectRegistry({ url: options.schemaRegistryUrl, clientId });
+  const environment = {
+    kafka,
+    registry,
+    log,
+    clock: systemClock,
+    metrics: engineMetrics(metrics, topology.name),
+  };
+  const onState = (reason: string | null): void => {
+    if (reason !== waitingFor) log.info({}, reason ?? 'running');
+    waitingFor = reason;
+  };
+  const { random } = Math;
+  await runPipeline(
+    environment,
+    {
+      topology,
+      topicPrefix,
+      instance,
+      ...(groupInstanceId === undefined ? {} : { groupInstanceId }),
+      commitIntervalMs,
+      sessionTimeoutMs,
+      repartitionPurgeIntervalMs,
+      openHome: () => stateHome(options, names.applicationId, instance, log),
+      random,
+      onState,
+    },
+    signal,
+  );
+}
