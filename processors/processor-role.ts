@@ -19,6 +19,7 @@ import { PURGE_INTERVAL_MS } from './engine/runtime/repartition-purge.ts';
 import { runPipeline } from './engine/runtime/run-pipeline.ts';
 import { taskOwner } from './engine/runtime/task-owner.ts';
 import type { Topology } from './engine/topology.ts';
+import { STATE_OPTIONS, stateHome } from './state-options.ts';
 
 /** What a processor is told beside its pipeline. */
 export const PROCESSOR_OPTIONS = {
@@ -26,6 +27,7 @@ export const PROCESSOR_OPTIONS = {
   ...KAFKA_SECURITY_OPTIONS,
   ...PRODUCER_OPTIONS,
   ...GROUP_OPTIONS,
+  ...STATE_OPTIONS,
   commitIntervalMs: {
     schema: count.default(100),
     help: 'longest time between two commits while records flow, milliseconds',
@@ -108,6 +110,7 @@ export async function runProcessor(
       sessionTimeoutMs,
       repartitionPurgeIntervalMs,
       queries,
+      openHome: () => stateHome(options, names.applicationId, instance, log),
       random,
       onState,
     },

@@ -34,6 +34,7 @@ export const METRIC = {
   operatorPending: 'millrace_operator_pending_entries',
   joinMatched: 'millrace_join_matched_total',
   restoreRemaining: 'millrace_restore_remaining_records',
+  recordsRestored: 'millrace_records_restored_total',
   stateEntries: 'millrace_state_entries',
   sinkRows: 'millrace_sink_rows_total',
   endToEndSeconds: 'millrace_record_e2e_latency_seconds',

@@ -64,6 +64,7 @@ export function foreignKeyJoin(
     key: SUBSCRIPTION_KEY,
     value: 'bytes',
     changelog: true,
+    scanned: true,
   });
   const answer = plan.add({
     id: `${id}-foreign-table-join`,

@@ -80,6 +80,7 @@ export function addProcess(
       key: key.avro,
       value: value.avro,
       changelog: true,
+      scanned: true,
     });
     return { own, store };
   });

@@ -13,6 +13,7 @@ import type { IdleFigures } from './idle.ts';
 import { outboxLatency } from './outbox/latency.ts';
 import { engineBenches } from './nexmark/engine-bench.ts';
 import { installPeers } from './peers.ts';
+import { restartBench } from './restart/restart-bench.ts';
 import { soak } from './soak.ts';
 import { sourceBench } from './source/source-bench.ts';
 import { sourceLatency } from './source/source-latency.ts';
@@ -28,6 +29,7 @@ const OWN: Readonly<Record<string, (argv: readonly string[]) => Promise<number>>
   source: sourceBench,
   'source-latency': sourceLatency,
   outbox: outboxLatency,
+  restart: restartBench,
   ...engineBenches,
 };
 const USAGE = `npm run bench -- ${[...BENCHES, ...Object.keys(OWN)].join('|')}`;

@@ -78,7 +78,7 @@ export class Chain implements AsyncDisposable {
 
   start(name: RoleName): RoleProcess {
     const spec = roleSpec(name, this.#place);
-    // What the source keeps goes when the run's folder goes.
+    // What the source and the processors keep goes when the run's folder goes.
     const env = { ...spec.env, MILLRACE_STATE_DIR: join(this.#run.path, 'state') };
     const role = new RoleProcess({ ...spec, env }, this.#run, this.#machine);
     this.#roles.set(name, role);

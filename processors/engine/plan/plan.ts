@@ -204,6 +204,8 @@ export interface PlanStore {
   readonly value: AvroSchema;
   /** A global table has none: its own topic restores it. */
   readonly changelog: boolean;
+  /** Set of a key-value store whose operator looks for ranges of keys: on disk it costs memory for each key. */
+  readonly scanned?: true;
 }
 
 /** An internal topic between two sub-topologies. */

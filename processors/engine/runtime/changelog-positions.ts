@@ -1,4 +1,5 @@
 import type { PartitionOffset, TaskPosition } from '../../../connectors/kafka/port.ts';
+import type { PlanStore } from '../plan/plan.ts';
 import type { SubTopology } from '../plan/sub-topology.ts';
 
 /**
@@ -17,6 +18,15 @@ export class ChangelogPositions {
   /** To be told of committed writes and of finished restores. */
   moved(offsets: readonly PartitionOffset[]): void {
     for (const { topic, partition, offset } of offsets) this.#offsets.set(`${topic} ${partition}`, offset);
+  }
+
+  /** Next offset of a task's changelogs, by the store's name. */
+  changelogs(stores: readonly PlanStore[], partition: number): Record<string, number> {
+    return Object.fromEntries(
+      stores
+        .filter((store) => store.changelog)
+        .map(({ name }) => [name, this.#offsets.get(`${this.#changelog(name)} ${partition}`) ?? 0]),
+    );
   }
 
   of(part: SubTopology, partition: number): TaskPosition {

@@ -25,7 +25,8 @@ interface CommitterParts {
 
 /**
  * Commits what all tasks of the process have done, as one Kafka transaction: results, repartitioned records,
- * changelogs and input offsets, or nothing of it. Stores follow only after the transaction is in.
+ * changelogs and input offsets, or nothing of it. Stores follow only after the transaction is in: a process that ends in
+ * between finds them behind their changelogs, never ahead.
  */
 export class Committer {
   readonly #parts: CommitterParts;
@@ -52,7 +53,8 @@ export class Committer {
 
   /**
    * Does nothing when there is nothing to commit: no transaction is ever empty.
-   * @throws Failure as the producer does; stores and offsets then stand as they stood, and the session must end
+   * @throws Failure as the producer does, and `engine.state_write_failed` (restart) when the transaction is in and a store
+   * cannot follow: the session must end
    */
   async commit(tasks: readonly StreamTask[], group: GroupMetadata): Promise<void> {
     const { producer, pending, positions, clock, log, metrics, onCommitted } = this.#parts;
@@ -75,6 +77,9 @@ export class Committer {
     }
     pending.clear();
     positions.moved(sent);
+    await Promise.all(
+      tasks.map((task) => task.commitState(positions.changelogs(task.storePlans, task.partition), startedAt)),
+    );
     for (const task of tasks) settle(task, metrics);
     onCommitted(offsets);
     this.#committedAt = clock.now();
@@ -91,7 +96,6 @@ function movedOffsets(tasks: readonly StreamTask[]): PartitionOffset[] {
 }
 
 function settle(task: StreamTask, metrics: EngineMetrics): void {
-  task.commitStores();
   for (const input of task.inputs) input.committed = input.processed;
   metrics.operators.counted(task.counts());
   const processed = task.takeProcessed();

@@ -5,7 +5,8 @@ import { type OperatorMetrics, operatorMetrics } from './operator-metrics.ts';
 export interface EngineMetrics {
   processed(task: string, records: number): void;
   readonly operators: OperatorMetrics;
-  restoreRemaining(task: string, records: number): void;
+  /** Told of each step of a restore: the records that it read, and the offsets that are left. */
+  restored(task: string, records: number, remaining: number): void;
   stateEntries(task: string, store: string, entries: number): void;
   /** Forgets a task that another instance may own now. */
   closed(task: string, stores: Iterable<string>): void;
@@ -24,12 +25,19 @@ export function engineMetrics(metrics: Metrics, pipeline: string): EngineMetrics
     'Changelog records still to be read before the task runs.',
     ['pipeline', 'task'],
   );
+  const restored = metrics.counter(METRIC.recordsRestored, 'Changelog records that restores have read.', [
+    'pipeline',
+    'task',
+  ]);
   const entries = metrics.gauge(METRIC.stateEntries, 'Entries of a store.', ['pipeline', 'task', 'store']);
   const commits = metrics.seconds(METRIC.commitSeconds, 'Duration of a Kafka transaction.', ['pipeline']);
   return {
     operators,
     processed: (task, records) => processed.inc({ pipeline, task }, records),
-    restoreRemaining: (task, records) => restore.set({ pipeline, task }, records),
+    restored(task, records, remaining) {
+      restored.inc({ pipeline, task }, records);
+      restore.set({ pipeline, task }, remaining);
+    },
     stateEntries: (task, store, count) => entries.set({ pipeline, task, store }, count),
     closed(task, stores) {
       operators.closed(task);

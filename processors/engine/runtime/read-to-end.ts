@@ -6,6 +6,8 @@ const POLL_MAX_MS = 500;
 interface EndReader {
   readonly kafka: Kafka;
   readonly partitions: readonly TopicPartition[];
+  /** Where to begin in each of the partitions. Default: at their beginnings. */
+  readonly starts?: readonly number[];
   readonly signal: AbortSignal;
   readonly onBatch: (batch: FetchedBatch) => void | Promise<void>;
   /** Told after each poll how many offsets are still to be read. */
@@ -13,7 +15,7 @@ interface EndReader {
 }
 
 /**
- * Reads partitions from their beginning up to the high watermark of this moment, and returns where it stopped, or
+ * Reads partitions from their beginnings, or from where it is told to, up to the high watermark of this moment, and returns where it stopped, or
  * null when the signal came first: what has been read is then only a part and must not be worked with. Not
  * only up to the last stable offset: the offsets of a transaction can be visible before its marker has reached these
  * partitions, and its records must not be missed.
@@ -21,7 +23,7 @@ interface EndReader {
 export async function readToEnd(reader: EndReader): Promise<PartitionOffset[] | null> {
   const { kafka, partitions, signal, onBatch, onProgress } = reader;
   if (partitions.length === 0) return [];
-  const starts = await kafka.listOffsets(partitions, 'earliest');
+  const starts = reader.starts ?? (await kafka.listOffsets(partitions, 'earliest'));
   const ends = await kafka.listOffsets(partitions, 'high-watermark');
   const idOf = ({ topic, partition }: TopicPartition): string => `${topic} ${partition}`;
   const positions = new Map(partitions.map((partition, i) => [idOf(partition), starts[i] ?? 0]));

@@ -5,6 +5,7 @@ import { progressTopicName } from '../../../schemas/change-event.ts';
 import type { StateQueries } from '../inspection/state-queries.ts';
 import { planHash } from '../plan/plan-hash.ts';
 import { sourceTopics } from '../plan/planned-topics.ts';
+import { type StateHome, memoryHome } from '../state/task-state.ts';
 import type { Topology } from '../topology.ts';
 import { type ApplicationNames, applicationNames } from './application-names.ts';
 import { type Application, type Environment, setUpApplication } from './application.ts';
@@ -40,6 +41,8 @@ export interface PipelineOptions {
   readonly repartitionPurgeIntervalMs?: number;
   /** Asked by others for the state of this process while it runs. Default: nobody asks. */
   readonly queries?: StateQueries;
+  /** Where the tasks have their state: opened for each session and disposed of at its end. Default: in memory. */
+  readonly openHome?: () => StateHome;
   readonly random: () => number;
   /** Told why the pipeline does not run yet, or null when it runs. */
   readonly onState: (reason: string | null) => void;
@@ -112,6 +115,7 @@ async function runMember(
   if (!(await globals.load(kafka, signal))) return;
   log.info({ entries: globals.entries }, 'global tables loaded');
 
+  await using home = (options.openHome ?? memoryHome)();
   const cuts = await ProgressCuts.open(kafka, options.topicPrefix);
   await using fetcher = kafka.openFetcher();
   const pending = new PendingOutput();
@@ -132,6 +136,7 @@ async function runMember(
     committer,
     positions,
     fetcher,
+    home,
     signal,
     onRestoring,
   });

@@ -16,6 +16,8 @@ const BUFFERED_RECORDS_MAX = 5_000;
 const SLICE_RECORDS_MAX = 1_000;
 /** Bytes of output that ask for a commit before its time. */
 const PENDING_BYTES_MAX = 8 * 1024 * 1024;
+/** Staged writes of all stores that ask for a commit before its time: they are in memory until then. */
+const STAGED_ENTRIES_MAX = 100_000;
 /** Longest wait for records, milliseconds: the signal and the group are looked at this often. */
 const POLL_MAX_MS = 100;
 
@@ -48,7 +50,7 @@ export class StreamLoop {
     let busy = false;
     while (!signal.aborted) {
       await group.checkpoint();
-      assignment.forgetSuspended();
+      await assignment.forgetSuspended();
       if (signal.aborted) break;
       onRunning();
       const batches = await this.#poll(busy ? 0 : this.#waitMs());
@@ -128,6 +130,7 @@ export class StreamLoop {
   #commitIsDue(busy: boolean): boolean {
     const { pending, committer, commitIntervalMs, assignment } = this.#parts;
     if (pending.bytes >= PENDING_BYTES_MAX) return true;
+    if (stagedEntries(assignment.tasks) >= STAGED_ENTRIES_MAX) return true;
     if (!busy && pending.records.length > 0) return true;
     return committer.ageMs >= commitIntervalMs && committer.isPending(assignment.tasks);
   }
@@ -137,4 +140,10 @@ export class StreamLoop {
     if (!committer.isPending(assignment.tasks)) return POLL_MAX_MS;
     return Math.min(POLL_MAX_MS, Math.max(0, commitIntervalMs - committer.ageMs));
   }
+}
+
+function stagedEntries(tasks: readonly StreamTask[]): number {
+  let staged = 0;
+  for (const task of tasks) for (const store of task.stores.values()) staged += store.stagedEntries;
+  return staged;
 }

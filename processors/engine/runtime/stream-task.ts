@@ -6,6 +6,7 @@ import type { ProcessorGraph } from '../processor-graph.ts';
 import type { OperatorCounts } from '../operator-counts.ts';
 import type { DropReason } from '../record.ts';
 import type { StateStore } from '../state/store.ts';
+import type { Checkpoint, TaskState } from '../state/task-state.ts';
 import type { GlobalTables } from './global-reader.ts';
 import type { OperatorProgress } from './operator-progress.ts';
 import type { BufferedRecord, PartitionBuffer } from './partition-buffer.ts';
@@ -17,7 +18,7 @@ export interface TaskParts {
   readonly partition: number;
   readonly inputs: readonly PartitionBuffer[];
   readonly storePlans: readonly PlanStore[];
-  readonly stores: ReadonlyMap<string, StateStore>;
+  readonly state: TaskState;
   readonly graph: ProcessorGraph;
   readonly globals: Pick<GlobalTables, 'areClearFor'>;
   readonly changelog: (store: string) => string;
@@ -30,7 +31,6 @@ export class StreamTask {
   readonly id: string;
   readonly partition: number;
   readonly inputs: readonly PartitionBuffer[];
-  readonly stores: ReadonlyMap<string, StateStore>;
   readonly progress: readonly OperatorProgress[];
   readonly #parts: TaskParts;
   #processed = 0;
@@ -39,9 +39,16 @@ export class StreamTask {
     this.id = parts.id;
     this.partition = parts.partition;
     this.inputs = parts.inputs;
-    this.stores = parts.stores;
     this.progress = parts.progress;
     this.#parts = parts;
+  }
+
+  get stores(): ReadonlyMap<string, StateStore> {
+    return this.#parts.state.stores;
+  }
+
+  get storePlans(): readonly PlanStore[] {
+    return this.#parts.storePlans;
   }
 
   /** Takes what was fetched of one of its partitions. Schemas are loaded here, so that processing never waits. */
@@ -144,8 +151,15 @@ export class StreamTask {
     }
   }
 
-  commitStores(): void {
-    for (const store of this.stores.values()) store.commit();
+  /** To be called when the transaction with its {@link changes} is in. `changelogs` is where these end, by store. */
+  async commitState(changelogs: Checkpoint['changelogs'], time: number): Promise<void> {
+    const inputs = Object.fromEntries(this.inputs.map(({ input, processed }) => [input.topic, processed]));
+    await this.#parts.state.commit({ changelogs, inputs, time }, true);
+  }
+
+  /** Gives up what is not committed. */
+  async close(): Promise<void> {
+    await this.#parts.state.close();
   }
 
   /**

@@ -8,12 +8,13 @@ import type {
 } from '../../../connectors/kafka/port.ts';
 import { Failure } from '../../../infra/process/failure.ts';
 import type { SubTopology } from '../plan/sub-topology.ts';
+import type { StateHome } from '../state/task-state.ts';
 import type { Application } from './application.ts';
 import type { ChangelogPositions } from './changelog-positions.ts';
 import type { Committer } from './committer.ts';
 import type { GlobalTables } from './global-reader.ts';
 import type { ProgressCuts } from './progress-cuts.ts';
-import { restoreStores } from './restore.ts';
+import { restoreState } from './restore.ts';
 import type { StreamTask } from './stream-task.ts';
 import { type InputStart, type TaskFactory, taskId } from './task-factory.ts';
 
@@ -25,6 +26,7 @@ interface AssignmentParts {
   readonly committer: Committer;
   readonly positions: ChangelogPositions;
   readonly fetcher: Fetcher;
+  readonly home: StateHome;
   readonly signal: AbortSignal;
   readonly onRestoring: () => void;
 }
@@ -86,8 +88,9 @@ export class TaskAssignment implements GroupListener {
       if (task === null) return;
       tasks.push(task);
     }
-    this.#drop(this.#suspended.filter((task) => !tasks.includes(task)));
+    await this.#drop(this.#suspended.filter((task) => !tasks.includes(task)));
     this.#suspended = [];
+    await this.#parts.home.clean();
     this.#tasks = tasks;
     this.#membership = membership;
     for (const task of tasks) application.metrics.operators.stand(task.id, task.progress);
@@ -104,13 +107,13 @@ export class TaskAssignment implements GroupListener {
   }
 
   /** @throws Failure `engine.membership_lost` (restart): what was not committed is void, and so is this session */
-  onLost(): Promise<void> {
-    this.#drop([...this.#tasks, ...this.#suspended]);
+  async onLost(): Promise<void> {
+    await this.#drop([...this.#tasks, ...this.#suspended]);
     this.#membership = null;
     this.#tasks = [];
     this.#suspended = [];
     const message = `the group ${this.#parts.application.names.applicationId} has gone on without this member`;
-    return Promise.reject(new Failure('engine.membership_lost', 'restart', message));
+    throw new Failure('engine.membership_lost', 'restart', message);
   }
 
   async #starts(
@@ -145,32 +148,36 @@ export class TaskAssignment implements GroupListener {
     );
     if (suspended !== undefined && unmoved) return suspended;
 
-    const { application, factory, positions, onRestoring, signal } = this.#parts;
-    const task = factory.create(part, partition, startOf);
+    await suspended?.close();
+    const { application, factory, positions, home, onRestoring, signal } = this.#parts;
     onRestoring();
     const { kafka, clock, log, names, metrics } = application;
-    const records = await restoreStores({
+    const id = taskId(part, partition);
+    const topics = (factory.inputs[part.id] ?? []).map(({ topic }) => topic);
+    const committed = Object.fromEntries(topics.map((topic) => [topic, startOf(topic).committed]));
+    const restored = await restoreState({
       kafka,
       clock,
       log,
       signal,
-      taskId: task.id,
+      home,
+      taskId: id,
       partition,
       storePlans: part.stores,
-      stores: task.stores,
       changelog: names.changelog,
+      committed,
       positions,
-      onRemaining: (remaining) => metrics.restoreRemaining(task.id, remaining),
+      onRead: (records, remaining) => metrics.restored(id, records, remaining),
     });
-    if (records === null) return null;
-    if (records > 0 && task.inputs.every((input) => input.committed === null))
-      throw offsetsLost(names.applicationId, task.id);
-    return task;
+    if (restored === null) return null;
+    if (restored.records > 0 && topics.every((topic) => committed[topic] === null))
+      throw offsetsLost(names.applicationId, id);
+    return factory.create(part, partition, startOf, restored.state);
   }
 
   /** To be called when a rebalance is through: a task that has not come back by then is not this process's any more. */
-  forgetSuspended(): void {
-    this.#drop(this.#suspended);
+  async forgetSuspended(): Promise<void> {
+    await this.#drop(this.#suspended);
     this.#suspended = [];
   }
 
@@ -183,8 +190,11 @@ export class TaskAssignment implements GroupListener {
     fetcher.assign([...inputs, ...globals.positions, ...cuts.positions]);
   }
 
-  #drop(tasks: readonly StreamTask[]): void {
-    for (const task of tasks) this.#parts.application.metrics.closed(task.id, task.stores.keys());
+  async #drop(tasks: readonly StreamTask[]): Promise<void> {
+    for (const task of tasks) {
+      this.#parts.application.metrics.closed(task.id, task.stores.keys());
+      await task.close();
+    }
   }
 }
 

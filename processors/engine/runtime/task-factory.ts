@@ -1,7 +1,7 @@
 import { must } from '../../../infra/process/assert.ts';
 import { type SubTopology, globalsOf } from '../plan/sub-topology.ts';
 import { type GraphListener, ProcessorGraph } from '../processor-graph.ts';
-import { openStores } from '../state/open-stores.ts';
+import type { TaskState } from '../state/task-state.ts';
 import type { Application } from './application.ts';
 import type { GlobalTables } from './global-reader.ts';
 import { type InputTopic, inputTopics } from './input-topics.ts';
@@ -20,7 +20,12 @@ export interface InputStart {
 export interface TaskFactory {
   /** Input topics of each sub-topology, by its id. */
   readonly inputs: readonly (readonly InputTopic[])[];
-  create(part: SubTopology, partition: number, startOf: (topic: string) => InputStart): StreamTask;
+  create(
+    part: SubTopology,
+    partition: number,
+    startOf: (topic: string) => InputStart,
+    state: TaskState,
+  ): StreamTask;
 }
 
 /** A task that looks into no global table waits for none. */
@@ -38,13 +43,12 @@ export function taskFactory(
   const listener = outputListener(application, pending);
   return {
     inputs,
-    create(part, partition, startOf) {
-      const stores = openStores(part.stores);
+    create(part, partition, startOf, state) {
       const graph = new ProcessorGraph({
         nodes: part.nodes,
         stores: part.stores,
         functions: topology.functions,
-        state: stores,
+        state: state.stores,
         globals: globals.views,
         serdes,
         listener,
@@ -52,12 +56,12 @@ export function taskFactory(
       return new StreamTask({
         id: taskId(part, partition),
         partition,
-        stores,
+        state,
         graph,
         globals: globalsOf(topology.plan, part).length > 0 ? globals : noGlobals,
         storePlans: part.stores,
         changelog: names.changelog,
-        progress: operatorProgress(part.nodes, part.stores, stores),
+        progress: operatorProgress(part.nodes, part.stores, state.stores),
         inputs: must(inputs[part.id], `no inputs of sub-topology ${part.id}`).map((input) => {
           const { offset, committed } = startOf(input.topic);
           return new PartitionBuffer(input, partition, offset, committed);

@@ -1,18 +1,59 @@
+import { must } from '../../../infra/process/assert.ts';
 import type { StoreChange, WindowEntry, WindowStore } from './store.ts';
 import { TIME_BYTES, readTime, writeTime } from './time-bytes.ts';
 import { CLOCK_KEY, parseWindowKey, windowKey } from './window-key.ts';
 
-interface Slot extends WindowEntry {
-  value: Buffer;
+/** Where the committed values are of a store that does not hold them all in memory. */
+export interface ValueHome {
+  /** The committed value of an entry; it may keep it in `held`. */
+  load(entry: HeldValue): Buffer;
+  /** Told which entries hold a value that it now has as well, and may take from them. */
+  committed(entries: Iterable<HeldValue>): void;
+}
+
+/** An entry whose value is in memory, or only in its home. */
+export interface HeldValue extends Omit<WindowEntry, 'value'> {
+  held: Buffer | null;
+}
+
+/** Stands for the value of an entry from before it was written to, where only the home has it. */
+const AT_HOME = 'at home';
+
+/** Its key is a latin1 string, which entries of one key share: a Buffer for each would be most of an index on its own. */
+class Slot implements WindowEntry, HeldValue {
+  id: string;
+  readonly time: number;
+  readonly seq: number;
+  held: Buffer | null;
   /** Removed entries stay in the log until a commit clears them away, so that a rollback finds them. */
-  live: boolean;
+  live = false;
+  readonly #home: ValueHome | null;
+
+  constructor(home: ValueHome | null, { key, time, seq }: Omit<WindowEntry, 'value'>, held: Buffer | null) {
+    this.id = text(key);
+    this.#home = home;
+    this.time = time;
+    this.seq = seq;
+    this.held = held;
+  }
+
+  get key(): Buffer {
+    return Buffer.from(this.id, 'latin1');
+  }
+
+  get value(): Buffer {
+    return this.held ?? must(this.#home, 'a value that is not in memory has a home').load(this);
+  }
 }
 
 /** The log is cleared of removed entries when more than this many of them, and more than half of it, are dead. */
 const DEAD_ENTRIES_MAX = 1024;
 const SEQ_COUNT = 2 ** 32;
 
-/** A window store in memory: a log in order of time, and for each key its own entries in the same order. */
+/**
+ * A window store in memory: a log in order of time, and for each key its own entries in the same order. With a home for
+ * its values only this index is in memory.
+ */
 export class MemoryWindowStore implements WindowStore {
   readonly name: string;
   #log: Slot[] = [];
@@ -20,14 +61,17 @@ export class MemoryWindowStore implements WindowStore {
   #head = 0;
   #live = 0;
   #nextSeq = 0;
+  readonly #home: ValueHome | null;
   readonly #byKey = new Map<string, Slot[]>();
   /** Entries written since the last commit, and what they held before it; null of one that was not there. */
-  readonly #undo = new Map<Slot, Buffer | null>();
+  readonly #undo = new Map<Slot, Buffer | typeof AT_HOME | null>();
   #streamTime = Number.NEGATIVE_INFINITY;
   #committedStreamTime = Number.NEGATIVE_INFINITY;
 
-  constructor(name: string) {
+  /** `home` takes over what is committed; without one all values stay in memory. */
+  constructor(name: string, home: ValueHome | null = null) {
     this.name = name;
+    this.#home = home;
   }
 
   get entries(): number {
@@ -47,7 +91,7 @@ export class MemoryWindowStore implements WindowStore {
   }
 
   put(key: Buffer, time: number, value: Buffer, seq = this.#nextSeq): number {
-    const slot = { key: Buffer.from(key), time, seq, value, live: true };
+    const slot = new Slot(this.#home, { key, time, seq }, value);
     this.#undo.set(slot, null);
     this.#insert(slot);
     return seq;
@@ -60,8 +104,8 @@ export class MemoryWindowStore implements WindowStore {
   replace({ key, time, seq }: WindowEntry, value: Buffer): void {
     const slot = this.#find(key, time, seq);
     if (slot === null) return;
-    if (!this.#undo.has(slot)) this.#undo.set(slot, slot.value);
-    slot.value = value;
+    if (!this.#undo.has(slot)) this.#undo.set(slot, slot.held ?? AT_HOME);
+    slot.held = value;
   }
 
   remove(key: Buffer, time: number, seq: number): void {
@@ -91,7 +135,7 @@ export class MemoryWindowStore implements WindowStore {
 
   *staged(): Iterable<StoreChange> {
     for (const [slot, before] of this.#undo) {
-      if (slot.live ? slot.value === before : before === null) continue;
+      if (slot.live ? slot.held === before : before === null) continue;
       yield { key: windowKey(slot.key, slot.time, slot.seq), value: slot.live ? slot.value : null };
     }
     if (this.#streamTime === this.#committedStreamTime) return;
@@ -101,6 +145,7 @@ export class MemoryWindowStore implements WindowStore {
   }
 
   commit(): void {
+    this.#home?.committed([...this.#undo.keys()].filter((slot) => slot.live));
     this.#undo.clear();
     this.#committedStreamTime = this.#streamTime;
     const dead = this.#log.length - this.#live;
@@ -111,7 +156,7 @@ export class MemoryWindowStore implements WindowStore {
 
   rollback(): void {
     for (const [slot, before] of this.#undo) {
-      if (before !== null) slot.value = before;
+      if (before !== null) slot.held = before === AT_HOME ? null : before;
       if (slot.live && before === null) this.#unlink(slot);
       else if (!slot.live && before !== null) this.#link(slot);
     }
@@ -123,12 +168,22 @@ export class MemoryWindowStore implements WindowStore {
   restore(key: Buffer, value: Buffer | null): void {
     const parts = parseWindowKey(key);
     if (parts === null) {
-      if (value !== null) this.#streamTime = this.#committedStreamTime = readTime(value, 0);
+      if (value !== null) this.adoptClock(readTime(value, 0));
       return;
     }
     const known = this.#find(parts.key, parts.time, parts.seq);
     if (known !== null) this.#unlink(known);
-    if (value !== null) this.#insert({ ...parts, value: Buffer.from(value), live: true });
+    if (value !== null) this.#insert(new Slot(null, parts, Buffer.from(value)));
+  }
+
+  /** Takes up an entry whose value is in the home. Only before the store is used. */
+  protected adopt(entry: Omit<WindowEntry, 'value'>): void {
+    this.#insert(new Slot(this.#home, entry, null));
+  }
+
+  /** Takes up the clock. Only before the store is used. */
+  protected adoptClock(time: number): void {
+    this.#streamTime = this.#committedStreamTime = time;
   }
 
   #insert(slot: Slot): void {
@@ -136,28 +191,28 @@ export class MemoryWindowStore implements WindowStore {
     this.#log.splice(at, 0, slot);
     if (at < this.#head) this.#head = at;
     if (slot.seq >= this.#nextSeq) this.#nextSeq = (slot.seq + 1) % SEQ_COUNT;
-    slot.live = false;
     this.#link(slot);
   }
 
   #kill(slot: Slot): void {
-    if (!this.#undo.has(slot)) this.#undo.set(slot, slot.value);
+    if (!this.#undo.has(slot)) this.#undo.set(slot, slot.held ?? AT_HOME);
     this.#unlink(slot);
   }
 
   #link(slot: Slot): void {
-    const key = text(slot.key);
-    const slots = this.#byKey.get(key);
-    if (slots === undefined) this.#byKey.set(key, [slot]);
-    else slots.splice(lowerBound(slots, slot.time, slot.seq), 0, slot);
+    const slots = this.#byKey.get(slot.id);
+    if (slots === undefined) this.#byKey.set(slot.id, [slot]);
+    else {
+      slot.id = slots[0]?.id ?? slot.id;
+      slots.splice(lowerBound(slots, slot.time, slot.seq), 0, slot);
+    }
     slot.live = true;
     this.#live++;
   }
 
   #unlink(slot: Slot): void {
-    const key = text(slot.key);
-    const slots = this.#byKey.get(key) ?? [];
-    if (slots.length === 1) this.#byKey.delete(key);
+    const slots = this.#byKey.get(slot.id) ?? [];
+    if (slots.length === 1) this.#byKey.delete(slot.id);
     else slots.splice(slots.indexOf(slot), 1);
     slot.live = false;
     this.#live--;
@@ -178,7 +233,7 @@ function placeInLog(log: readonly Slot[], slot: Slot): number {
   let at = lowerBound(log, slot.time, slot.seq);
   for (; at < log.length; at++) {
     const next = log[at] as Slot;
-    if (next.time !== slot.time || next.seq !== slot.seq || Buffer.compare(next.key, slot.key) >= 0) break;
+    if (next.time !== slot.time || next.seq !== slot.seq || next.id >= slot.id) break;
   }
   return at;
 }

@@ -1,5 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { inject } from 'vitest';
@@ -45,6 +48,8 @@ export interface Result<K, V> extends Change<K, V> {
 /** Stands in for the source: writes change topics and progress cuts under a prefix of its own, and reads results. */
 export class PipelineRig implements AsyncDisposable {
   readonly prefix = `t${randomBytes(4).toString('hex')}`;
+  /** Of the processes that it spawns. */
+  readonly stateDir = mkdtempSync(join(tmpdir(), 'millrace-state-'));
   readonly kafka: Kafka;
   readonly registry: SchemaRegistry;
   readonly #producer: TransactionalProducer;
@@ -223,7 +228,8 @@ export class PipelineRig implements AsyncDisposable {
       instance,
     ];
     const settings = ['--session-timeout-ms', '6000', '--commit-interval-ms', '50', '--log-level', 'info'];
-    const child = spawn(process.execPath, [...args, ...settings, ...more], {
+    const state = ['--state-dir', this.stateDir];
+    const child = spawn(process.execPath, [...args, ...settings, ...state, ...more], {
       cwd: root,
       env: {
         ...process.env,
@@ -242,6 +248,7 @@ export class PipelineRig implements AsyncDisposable {
     for (const running of this.#running) await running[Symbol.asyncDispose]();
     await this.#producer[Symbol.asyncDispose]();
     await this.kafka[Symbol.asyncDispose]();
+    await rm(this.stateDir, { recursive: true, force: true });
   }
 
   async #send(records: readonly ProducerRecord[]): Promise<void> {
@@ -265,12 +272,21 @@ export interface RunningPipeline extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
+/** What a restore has told when it was done. */
+export interface Restored {
+  readonly task: string;
+  readonly records: number;
+  readonly from: 'tail' | 'beginning';
+}
+
 /** A process of ours that a test kills. */
 export class Killable implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #exited: Promise<number | null>;
   #tasks: readonly string[] = [];
   #assignments = 0;
+  readonly #restores: Restored[] = [];
+  readonly #refusals: string[] = [];
 
   constructor(child: ChildProcess) {
     this.#child = child;
@@ -286,6 +302,16 @@ export class Killable implements AsyncDisposable {
   /** How often it was given tasks: once more for each rebalance that reached it. */
   get assignments(): number {
     return this.#assignments;
+  }
+
+  /** What its restores have read, in the order in which they ended. One that had nothing to read is not told. */
+  get restores(): readonly Restored[] {
+    return this.#restores;
+  }
+
+  /** Why it did not use the state on its disk. */
+  get refusals(): readonly string[] {
+    return this.#refusals;
   }
 
   /** Ends it at once, with whatever it was doing. */
@@ -314,7 +340,10 @@ export class Killable implements AsyncDisposable {
       readonly level: string;
       readonly msg: string;
       readonly tasks?: string[];
-    };
+      readonly reason?: string;
+    } & Partial<Restored>;
+    if (entry.msg === 'state restored') this.#restores.push(entry as Restored);
+    if (entry.msg.startsWith('the local state cannot be used')) this.#refusals.push(entry.reason ?? '');
     if (entry.msg === 'tasks assigned') {
       this.#tasks = entry.tasks ?? [];
       this.#assignments++;

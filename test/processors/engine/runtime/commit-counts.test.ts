@@ -14,7 +14,7 @@ import { operatorProgress } from '../../../../processors/engine/runtime/operator
 import { PartitionBuffer } from '../../../../processors/engine/runtime/partition-buffer.ts';
 import { PendingOutput } from '../../../../processors/engine/runtime/pending-output.ts';
 import { StreamTask } from '../../../../processors/engine/runtime/stream-task.ts';
-import { openStores } from '../../../../processors/engine/state/open-stores.ts';
+import { memoryHome } from '../../../../processors/engine/state/task-state.ts';
 import { topology } from '../../../../processors/engine/topology.ts';
 import type { Topic } from '../../../../schemas/topic.ts';
 
@@ -53,8 +53,9 @@ const input: InputTopic = {
   },
 };
 
-function openTask(start: number): StreamTask {
-  const stores = openStores(counting.plan.stores);
+async function openTask(start: number): Promise<StreamTask> {
+  const state = await memoryHome().open('0_0', counting.plan.stores);
+  const { stores } = state;
   const { functions } = counting;
   const listener = { onEmit: () => null };
   const globals = new Map();
@@ -62,7 +63,7 @@ function openTask(start: number): StreamTask {
   return new StreamTask({
     id: '0_0',
     partition: 0,
-    stores,
+    state,
     storePlans,
     inputs: [new PartitionBuffer(input, 0, start, start)],
     graph: new ProcessorGraph({
@@ -124,13 +125,13 @@ test('what a commit loses is not counted; done again it counts once', async () =
   const times = [500, 0, 600];
   const metrics = new Metrics();
   const engine = engineMetrics(metrics, 'counting');
-  const lost = openTask(0);
+  const lost = await openTask(0);
   await lost.receive(batchOf(times), 1);
   for (let next = lost.next(new Set()); next !== null; next = lost.next(new Set())) lost.process(next);
   await expect(session(engine, true)(lost)).rejects.toThrow('the broker is gone');
   expect(await valuesOf(metrics)).toEqual([]);
 
-  const again = openTask(0);
+  const again = await openTask(0);
   const commit = session(engine, false);
   await again.receive(batchOf(times), 1);
   const first = again.next(new Set());
@@ -152,7 +153,7 @@ test('what a commit loses is not counted; done again it counts once', async () =
 
 test('a source that makes nothing of a message counts it when the offsets have moved past it', async () => {
   const metrics = new Metrics();
-  const task = openTask(0);
+  const task = await openTask(0);
   await task.receive(batchOf([500, 600, 0]), 1);
   const commit = session(engineMetrics(metrics, 'counting'), false);
   const step = async () => {

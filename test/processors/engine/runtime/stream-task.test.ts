@@ -7,6 +7,9 @@ import type { InputTopic } from '../../../../processors/engine/runtime/input-top
 import { PartitionBuffer } from '../../../../processors/engine/runtime/partition-buffer.ts';
 import type { ReadPosition } from '../../../../processors/engine/runtime/read-position.ts';
 import { StreamTask } from '../../../../processors/engine/runtime/stream-task.ts';
+import { memoryHome } from '../../../../processors/engine/state/task-state.ts';
+
+const emptyState = await memoryHome().open('0_0', []);
 
 interface Raw {
   readonly offset: number;
@@ -75,7 +78,7 @@ function taskOver(inputs: readonly InputTopic[], globalsAreClear: () => boolean 
     partition: 0,
     inputs: inputs.map((each) => new PartitionBuffer(each, 0, 0, null)),
     storePlans: [],
-    stores: new Map(),
+    state: emptyState,
     graph,
     globals: { areClearFor: globalsAreClear },
     changelog: (store) => store,

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { type StoreRig, restored } from './store-rig.ts';
 import type { WindowEntry, WindowStore } from '../../../../processors/engine/state/store.ts';
 
 const key = fc.constantFrom('', 'a', 'b').map((text) => Buffer.from(text));
@@ -9,7 +10,7 @@ type Step =
   | { readonly kind: 'put'; readonly key: Buffer; readonly time: number }
   | { readonly kind: 'remove' | 'replace'; readonly pick: number }
   | { readonly kind: 'expire' | 'advance'; readonly time: number }
-  | { readonly kind: 'commit' | 'rollback' | 'reopen' };
+  | { readonly kind: 'commit' | 'rollback' | 'restore' | 'reopen' };
 
 const steps = fc.array(
   fc.oneof(
@@ -25,7 +26,7 @@ const steps = fc.array(
     {
       weight: 2,
       arbitrary: fc.record({
-        kind: fc.constantFrom('commit' as const, 'rollback' as const, 'reopen' as const),
+        kind: fc.constantFrom('commit' as const, 'rollback' as const, 'restore' as const, 'reopen' as const),
       }),
     },
   ),
@@ -38,26 +39,31 @@ interface Model {
 }
 
 /** What every window store promises, checked against a sorted list. */
-export function windowStoreContract(name: string, open: () => WindowStore): void {
+export function windowStoreContract(name: string, rig: StoreRig<WindowStore>, runs: number): void {
+  const { open } = rig;
   describe(`a ${name} window store`, () => {
-    test('is a list in order of time whose staged writes can be taken back and whose changelog rebuilds it', () => {
-      fc.assert(
-        fc.property(steps, (all) => compareWithList(open, all)),
-        { numRuns: 300 },
-      );
-    });
+    test(
+      'is a list in order of time whose staged writes can be taken back and whose changelog rebuilds it',
+      { timeout: 30_000 },
+      async () => {
+        await fc.assert(
+          fc.asyncProperty(steps, (all) => compareWithList(rig, all)),
+          { numRuns: runs },
+        );
+      },
+    );
 
-    test('equal keys and times stay apart, in order of arrival', () => {
-      const store = open();
+    test('equal keys and times stay apart, in order of arrival', async () => {
+      const { store } = await open();
       const own = Buffer.from('k');
       for (const value of ['1', '2', '3']) store.put(own, 5, Buffer.from(value));
       expect(store.fetch(own, 5, 5).map((entry) => entry.value.toString())).toEqual(['1', '2', '3']);
     });
 
-    test('entries that share time and number are in order of their keys, after a restore too', () => {
-      const store = open();
+    test('entries that share time and number are in order of their keys, after a restore too', async () => {
+      const { store } = await open();
       for (const own of ['b', 'c', 'a']) store.put(Buffer.from(own), 5, Buffer.from(own), 7);
-      const other = open();
+      const { store: other } = await open();
       for (const change of store.staged()) other.restore(change.key, change.value);
       for (const each of [store, other]) {
         const order: string[] = [];
@@ -69,18 +75,18 @@ export function windowStoreContract(name: string, open: () => WindowStore): void
       }
     });
 
-    test('an entry that came and went within one commit never reaches the changelog', () => {
-      const store = open();
+    test('an entry that came and went within one commit never reaches the changelog', async () => {
+      const { store } = await open();
       store.put(Buffer.from('k'), 1, Buffer.from('v'));
       store.expire(2);
       expect([...store.staged()]).toEqual([]);
     });
 
-    test('a value that is replaced is staged, and taken back by a rollback', () => {
-      const store = open();
+    test('a value that is replaced is staged, and taken back by a rollback', async () => {
+      const { store, commit } = await open();
       const value = Buffer.from('v');
       store.put(Buffer.from('k'), 1, value);
-      store.commit();
+      await commit();
       const [entry] = store.fetch(Buffer.from('k'), 1, 1) as [WindowEntry];
       store.replace(entry, Buffer.from('w'));
       expect([...store.staged()].map((change) => change.value?.toString())).toEqual(['w']);
@@ -89,23 +95,24 @@ export function windowStoreContract(name: string, open: () => WindowStore): void
       expect([...store.staged()]).toEqual([]);
     });
 
-    test('a clock that only moved is kept as well', () => {
-      const store = open();
+    test('a clock that only moved is kept as well', async () => {
+      const { store } = await open();
       store.advance(1_700_000_000_000);
       const changes = [...store.staged()];
-      const other = open();
+      const { store: other } = await open();
       for (const change of changes) other.restore(change.key, change.value);
       expect(other.streamTime).toBe(1_700_000_000_000);
     });
   });
 }
 
-function compareWithList(open: () => WindowStore, all: readonly Step[]): void {
-  let store = open();
+async function compareWithList({ open }: StoreRig<WindowStore>, all: readonly Step[]): Promise<void> {
+  let opened = await open();
   let model: Model = { entries: [], streamTime: Number.NEGATIVE_INFINITY };
   let committed: Model = copy(model);
   const changelog = new Map<string, Buffer | null>();
   for (const step of all) {
+    const { store } = opened;
     if (step.kind === 'put') put(store, model, step.key, step.time);
     else if (step.kind === 'remove') remove(store, model, step.pick);
     else if (step.kind === 'replace') replace(store, model, step.pick);
@@ -117,18 +124,15 @@ function compareWithList(open: () => WindowStore, all: readonly Step[]): void {
       model.streamTime = Math.max(model.streamTime, step.time);
     } else if (step.kind === 'commit') {
       for (const change of store.staged()) changelog.set(change.key.toString('latin1'), change.value);
-      store.commit();
+      await opened.commit();
       committed = copy(model);
     } else {
       if (step.kind === 'rollback') store.rollback();
-      else {
-        store = open();
-        for (const [id, value] of changelog) store.restore(Buffer.from(id, 'latin1'), value);
-        store.commit();
-      }
+      else if (step.kind === 'restore') opened = await restored(open, changelog);
+      else opened = (await opened.reopen?.()) ?? (await restored(open, changelog));
       model = copy(committed);
     }
-    compare(store, model);
+    compare(opened.store, model);
   }
 }
 
