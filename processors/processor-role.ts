@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { z } from 'zod';
 import { kafkaSecurity } from '../connectors/kafka/configured-security.ts';
 import { connectKafka } from '../connectors/kafka/kafka.ts';
 import { PRODUCER_OPTIONS } from '../connectors/kafka/producer-options.ts';
@@ -10,10 +11,13 @@ import { Metrics } from '../infra/process/metrics.ts';
 import type { OptionSpecs, Options } from '../infra/process/options.ts';
 import { GROUP_OPTIONS, ROLE_OPTIONS, count } from '../infra/process/role-options.ts';
 import { connectRegistry } from '../schemas/serde/schema-registry.ts';
+import { type Whereabouts, answerQuery } from './engine/inspection/http-queries.ts';
+import { StateQueries } from './engine/inspection/state-queries.ts';
 import { applicationNames } from './engine/runtime/application-names.ts';
 import { engineMetrics } from './engine/runtime/engine-metrics.ts';
 import { PURGE_INTERVAL_MS } from './engine/runtime/repartition-purge.ts';
 import { runPipeline } from './engine/runtime/run-pipeline.ts';
+import { taskOwner } from './engine/runtime/task-owner.ts';
 import type { Topology } from './engine/topology.ts';
 
 /** What a processor is told beside its pipeline. */
@@ -29,6 +33,13 @@ export const PROCESSOR_OPTIONS = {
   repartitionPurgeIntervalMs: {
     schema: count.default(PURGE_INTERVAL_MS),
     help: 'time between two deletions of repartitioned records that are processed, milliseconds',
+  },
+  httpQueries: {
+    schema: z
+      .enum(['true', 'false'])
+      .default('true')
+      .transform((text) => text === 'true'),
+    help: 'whether /state and /why of the HTTP port answer with rows of the local state',
   },
 } as const satisfies OptionSpecs;
 
@@ -49,27 +60,30 @@ export async function runProcessor(
   const { instance: groupInstanceId } = options;
   // One host name may stand for many short lives: only a name that was given promises to come back.
   const instance = groupInstanceId ?? hostname();
-  const clientId = applicationNames(topicPrefix, topology.name).transactionalId(instance);
+  const names = applicationNames(topicPrefix, topology.name);
+  const clientId = names.transactionalId(instance);
   const metrics = new Metrics();
   metrics.collectProcess();
+  const queries = new StateQueries();
+  let whereabouts: Whereabouts = () => Promise.resolve(null);
   let waitingFor: string | null = 'connecting to Kafka';
   await using server = await startHttpServer({
     port: options.httpPort,
     host: options.httpHost,
     metrics,
     readiness: () => waitingFor,
+    ...(options.httpQueries && { answer: (url: URL) => answerQuery(queries, whereabouts, url) }),
   });
   log.info({ httpPort: server.port, pipeline: topology.name, instance }, 'listening');
-  const brokers = options.kafkaBootstrapServers;
-  const security = kafkaSecurity(options);
   await using kafka = await connectKafka({
-    brokers,
+    brokers: options.kafkaBootstrapServers,
     clientId,
-    security,
+    security: kafkaSecurity(options),
     compression,
     log,
     clock: systemClock,
   });
+  whereabouts = taskOwner(kafka, topology.plan, names, log);
   const registry = connectRegistry({ url: options.schemaRegistryUrl, clientId });
   const environment = {
     kafka,
@@ -93,6 +107,7 @@ export async function runProcessor(
       commitIntervalMs,
       sessionTimeoutMs,
       repartitionPurgeIntervalMs,
+      queries,
       random,
       onState,
     },

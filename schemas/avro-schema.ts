@@ -21,8 +21,30 @@ interface ConnectProperties {
   readonly 'connect.parameters'?: Readonly<Record<string, string>>;
 }
 
-/** The full name of a record that is defined earlier in the same schema. */
+/** The full name of a type that is defined earlier in the same schema. */
 type AvroReference = `${string}.${string}`;
+
+/** One of some names, written as its place among them. */
+export interface AvroEnum extends ConnectProperties {
+  readonly type: 'enum';
+  readonly name: string;
+  readonly namespace?: string;
+  readonly doc?: string;
+  readonly symbols: readonly string[];
+  readonly default?: string;
+}
+
+/** Always `size` bytes. */
+export interface AvroFixed extends ConnectProperties {
+  readonly type: 'fixed';
+  readonly name: string;
+  readonly namespace?: string;
+  readonly doc?: string;
+  readonly size: number;
+  readonly logicalType?: string;
+  readonly precision?: number;
+  readonly scale?: number;
+}
 
 export interface AvroField {
   readonly name: string;
@@ -58,6 +80,8 @@ export type AvroSchema =
   | AvroLogical
   | AvroAnnotated
   | AvroRecord
+  | AvroEnum
+  | AvroFixed
   | AvroArray
   | AvroMap
   | readonly AvroSchema[];

@@ -1,4 +1,6 @@
-import { type AvroField, type AvroRecord, type AvroSchema, isUnion } from './avro-schema.ts';
+import type { AvroEnum, AvroField, AvroRecord } from './avro-schema.ts';
+import { withFullNames } from './full-names.ts';
+import { type KnownType, type TypeScope, fullNameOfType, typeText } from './type-text.ts';
 
 /** An `.avsc` file: its name without the ending becomes the names of the generated type and constant. */
 export interface SchemaFile {
@@ -6,64 +8,99 @@ export interface SchemaFile {
   readonly schema: AvroRecord;
 }
 
-const LOGICAL_TYPES: Readonly<Record<string, string>> = { decimal: 'Decimal' };
-
-const PRIMITIVE_TYPES: Readonly<Record<string, string>> = {
-  null: 'null',
-  boolean: 'boolean',
-  int: 'number',
-  long: 'bigint',
-  float: 'number',
-  double: 'number',
-  bytes: 'Buffer',
-  string: 'string',
-};
+/** Where the types that fields may have come from. */
+const DECIMAL = '../decimal.ts';
+const SCHEMA = '../schema.ts';
+const TIMES = '../time-units.ts';
 
 /**
- * The source text of a module with an interface and a typed schema for each file. A `long` is a bigint, a `decimal`
- * an exact {@link Decimal}, a nullable union `| null`.
+ * The source text of a module with an interface and a typed schema for each file, and a type for each record and enum
+ * inside, in the order of the files and of first sight. A `long` is a bigint, a `decimal` an exact Decimal, a date or
+ * a time a number or bigint that knows its unit, a nullable union `| null`, a fixed a Buffer.
+ * @throws TypeError for what has no type, and for two types of one name
  */
-export function generateTypes(files: readonly SchemaFile[], imports: string): string {
+export function generateTypes(files: readonly SchemaFile[], heading: string): string {
+  const declarations = new Declarations();
   const parts = files.map(({ name, schema }) => {
-    const type = pascalCase(name);
-    const body = schema.fields.map((field) => fieldText(field)).join('\n');
-    return (
-      `${docText(schema.doc, '')}export interface ${type} {\n${body}\n}\n\n` +
-      `export const ${camelCase(name)}Schema: Schema<${type}> = { avro: ${JSON.stringify(schema)} };\n`
-    );
+    const texts = declarations.ofFile(pascalCase(name), schema);
+    const constant = `export const ${camelCase(name)}Schema: Schema<${pascalCase(name)}> = { avro: ${JSON.stringify(withFullNames(schema))} };\n`;
+    return [...texts, constant].join('\n');
   });
-  return `${imports}\n${parts.join('\n')}`;
+  return `${heading}${declarations.imports()}\n${parts.join('\n')}`;
 }
 
-function fieldText(field: AvroField): string {
-  return `${docText(field.doc, '  ')}  readonly ${field.name}: ${typeText(field.type)};`;
+/** The types of one module. Records and enums inside a file are named after their Avro names. */
+class Declarations {
+  /** Content by name, so that a type that two files define alike is there once. */
+  readonly #declared = new Map<string, string>();
+  readonly #used = new Set<string>();
+
+  /** The declarations of a file, those that its record needs first. */
+  ofFile(typeName: string, schema: AvroRecord): string[] {
+    const texts: string[] = [];
+    const known = new Map<string, KnownType>();
+    const scopeIn = (namespace: string | undefined): TypeScope => ({
+      namespace,
+      note: (fullName, type) => void known.set(fullName, type),
+      refer: (fullName) => known.get(fullName),
+      use: (name) => {
+        this.#used.add(name);
+        return name;
+      },
+      declare: (inner, fullName) => declare(pascalCase(inner.name.split('.').at(-1) ?? ''), inner, fullName),
+    });
+    const declare = (name: string, type: AvroRecord | AvroEnum, fullName: string): string => {
+      known.set(fullName, { text: name, type: type.type });
+      const isNew = this.#claim(name, type);
+      const scope = scopeIn(fullName.split('.').slice(0, -1).join('.') || undefined);
+      const text = 'symbols' in type ? enumText(name, type) : recordText(name, type, scope);
+      if (isNew) texts.push(text);
+      return name;
+    };
+    declare(typeName, schema, fullNameOfType(schema, { namespace: undefined }));
+    return texts;
+  }
+
+  imports(): string {
+    const times = [...this.#used].filter((name) => name !== 'Decimal').toSorted();
+    return [
+      ...(this.#used.has('Decimal') ? [`import type { Decimal } from '${DECIMAL}';\n`] : []),
+      `import type { Schema } from '${SCHEMA}';\n`,
+      ...(times.length === 0 ? [] : [`import type { ${times.join(', ')} } from '${TIMES}';\n`]),
+    ].join('');
+  }
+
+  #claim(name: string, type: AvroRecord | AvroEnum): boolean {
+    const content = JSON.stringify(type);
+    const taken = this.#declared.get(name);
+    if (taken !== undefined && taken !== content)
+      throw new TypeError(
+        `two unlike types would be called ${name}: rename one of them, a file or a type inside one`,
+      );
+    this.#declared.set(name, content);
+    return taken === undefined;
+  }
+}
+
+function recordText(name: string, { doc, fields }: AvroRecord, scope: TypeScope): string {
+  const body = fields.map((field) => fieldText(field, scope)).join('\n');
+  return `${docText(doc, '')}export interface ${name} {\n${body}\n}\n`;
+}
+
+function enumText(name: string, { doc, symbols }: AvroEnum): string {
+  return `${docText(doc, '')}export type ${name} = ${symbols.map((symbol) => `'${symbol}'`).join(' | ')};\n`;
+}
+
+function fieldText(field: AvroField, scope: TypeScope): string {
+  return `${docText(field.doc, '  ')}  readonly ${field.name}: ${typeText(field.type, scope)};`;
 }
 
 function docText(doc: string | undefined, indent: string): string {
   return doc === undefined ? '' : `${indent}/** ${doc} */\n`;
 }
 
-function typeText(schema: AvroSchema): string {
-  if (typeof schema === 'string') return PRIMITIVE_TYPES[schema] ?? unsupported(schema);
-  if (isUnion(schema)) return unionText(schema);
-  if ('logicalType' in schema) return LOGICAL_TYPES[schema.logicalType] ?? typeText(schema.type);
-  if ('items' in schema) return `readonly (${typeText(schema.items)})[]`;
-  if ('values' in schema) return `Readonly<Record<string, ${typeText(schema.values)}>>`;
-  return unsupported(JSON.stringify(schema));
-}
-
-/** `null` last, as it reads in TypeScript. */
-function unionText(branches: readonly AvroSchema[]): string {
-  const texts = branches.map((branch) => typeText(branch)).filter((text) => text !== 'null');
-  return [...texts, ...(branches.includes('null') ? ['null'] : [])].join(' | ');
-}
-
-function unsupported(schema: string): never {
-  throw new TypeError(`no TypeScript type for the Avro schema ${schema}`);
-}
-
 function pascalCase(name: string): string {
-  return name.replaceAll(/(^|-)([a-z])/g, (_, __, letter: string) => letter.toUpperCase());
+  return name.replaceAll(/(^|[-_])([a-z])/g, (_, __, letter: string) => letter.toUpperCase());
 }
 
 function camelCase(name: string): string {

@@ -28,6 +28,16 @@ export function tableTopic<K, V>(
   return { name, kind: 'table', key: key.avro, value: value.avro, partitions };
 }
 
+/** A topic of events, each of which counts; how long they are kept is the broker's or the writer's to say. */
+export function streamTopic<K, V>(
+  name: string,
+  key: Schema<K>,
+  value: Schema<V>,
+  partitions: number,
+): Topic<K, V> {
+  return { name, kind: 'stream', key: key.avro, value: value.avro, partitions };
+}
+
 /** The name of a topic in Kafka. */
 export function topicName(prefix: string, topic: Pick<Topic<unknown, unknown>, 'name'>): string {
   return `${prefix}.${topic.name}`;

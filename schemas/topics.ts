@@ -1,7 +1,11 @@
+import type { Schema } from './schema.ts';
 import * as schema from './superstore/generated.ts';
-import { tableTopic } from './topic.ts';
+import { streamTopic, tableTopic } from './topic.ts';
 
 const PARTITIONS = 4;
+
+/** Ids of aggregates and payloads of events, as the source's outbox writes them. */
+const text: Schema<string> = { avro: 'string' };
 
 /**
  * The catalogue of the superstore: every topic that a pipeline reads or writes. `public.*` topics carry the rows of
@@ -12,6 +16,10 @@ export const topics = {
   orders: tableTopic('public.orders', schema.orderKeySchema, schema.orderSchema, PARTITIONS),
   orderLines: tableTopic('public.order_lines', schema.orderLineKeySchema, schema.orderLineSchema, PARTITIONS),
   shipments: tableTopic('public.shipments', schema.shipmentKeySchema, schema.shipmentSchema, PARTITIONS),
+  /** The topic of {@link topics.orderLines}, read for what happened to a line as well. */
+  sales: tableTopic('public.order_lines', schema.orderLineKeySchema, schema.saleSchema, PARTITIONS),
+  /** Events of the outbox's aggregate type `cart`: the cart's id, and the event as JSON. */
+  cartEvents: streamTopic('outbox.event.cart', text, text, PARTITIONS),
   orderFulfilment: tableTopic(
     'order_fulfilment',
     schema.fulfilmentKeySchema,
@@ -24,4 +32,35 @@ export const topics = {
     schema.customerRevenueSchema,
     PARTITIONS,
   ),
+  orderShipping: tableTopic(
+    'order_shipping',
+    schema.orderShippingKeySchema,
+    schema.orderShippingSchema,
+    PARTITIONS,
+  ),
+  orderCustomer: tableTopic(
+    'order_customer',
+    schema.orderCustomerKeySchema,
+    schema.orderCustomerSchema,
+    PARTITIONS,
+  ),
+  ordersDenorm: tableTopic(
+    'orders_denorm',
+    schema.orderDenormKeySchema,
+    schema.orderDenormSchema,
+    PARTITIONS,
+  ),
+  revenuePerHour: tableTopic(
+    'revenue_per_hour',
+    schema.revenuePerHourKeySchema,
+    schema.revenuePerHourSchema,
+    PARTITIONS,
+  ),
+  customerSessions: tableTopic(
+    'customer_sessions',
+    schema.customerSessionKeySchema,
+    schema.customerSessionSchema,
+    PARTITIONS,
+  ),
+  carts: tableTopic('carts', text, schema.cartSchema, PARTITIONS),
 } as const;

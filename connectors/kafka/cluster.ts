@@ -194,7 +194,8 @@ interface ClusterMetadata {
 }
 
 /** Metadata version 6 with automatic topic creation off. */
-function metadataRequest(topics: readonly string[]): WireRequest<ClusterMetadata> {
+/** None: only the brokers. */
+export function metadataRequest(topics: readonly string[]): WireRequest<ClusterMetadata> {
   const body = new WireWriter();
   body.array(topics, (topic) => body.string(topic)).bool(false);
   return {

@@ -50,6 +50,9 @@ export const ERROR = {
   operationNotAttempted: 55,
   storageError: 56,
   unknownProducerId: 59,
+  nonEmptyGroup: 68,
+  groupIdNotFound: 69,
+  topicDeletionDisabled: 73,
   fencedLeaderEpoch: 74,
   unknownLeaderEpoch: 75,
   offsetNotAvailable: 78,
@@ -132,6 +135,7 @@ const FIXES: Readonly<Partial<Record<number, string>>> = {
     "keep sessionTimeoutMs within the broker's group.min.session.timeout.ms and group.max.session.timeout.ms",
   [ERROR.invalidTransactionTimeout]:
     "keep the transaction timeout within the broker's transaction.max.timeout.ms",
+  [ERROR.topicDeletionDisabled]: 'set delete.topic.enable=true on the brokers, or delete the topic there',
   [ERROR.invalidProducerEpoch]: REPLACED,
   [ERROR.producerFenced]: REPLACED,
   [ERROR.fencedInstanceId]: REPLACED,

@@ -3,6 +3,7 @@ import type { Log } from '../../infra/process/log.ts';
 import { REQUEST_RETRY, Cluster } from './cluster.ts';
 import { Connections } from './connections.ts';
 import type { ClientContext } from './connections.ts';
+import { deletionAdmin } from './deletion-admin.ts';
 import { openFetcher } from './fetcher.ts';
 import { groupAdmin } from './group-admin.ts';
 import { openGroupMember } from './group-member.ts';
@@ -53,6 +54,7 @@ export async function connectKafka(options: KafkaOptions & KafkaResources): Prom
   return {
     ...topicAdmin(cluster, connections, clock),
     ...groupAdmin(cluster, connections, offsets),
+    ...deletionAdmin(cluster, deletions),
     ...recordDeletion(cluster, deletions, offsets.listOffsets),
     ...offsets,
     openProducer: (

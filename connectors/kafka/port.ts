@@ -307,6 +307,19 @@ export interface Admin {
    * @throws Failure `kafka.policy_violation` (stop): the topic is compacted, `kafka.offset_out_of_range` (stop)
    */
   deleteRecords(offsets: readonly PartitionOffset[]): Promise<readonly PartitionOffset[]>;
+  /** Those of the topics that exist, in the order asked. */
+  existingTopics(topics: readonly string[]): Promise<readonly string[]>;
+  /**
+   * Deletes topics with all that is in them; resolves when no broker tells of them any more, with those that were there.
+   * @throws Failure (stop) that names all that the broker refuses, as `kafka.topic_authorization_failed`,
+   * `kafka.topic_deletion_disabled`; the others are deleted then
+   */
+  deleteTopics(topics: readonly string[]): Promise<readonly string[]>;
+  /**
+   * Deletes a group without members, with all offsets that it has committed; false when there is none.
+   * @throws Failure `kafka.non_empty_group` (stop): it has members
+   */
+  deleteGroup(groupId: string): Promise<boolean>;
 }
 
 export interface Kafka extends Admin, AsyncDisposable {

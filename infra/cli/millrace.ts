@@ -33,6 +33,16 @@ const COMMANDS: readonly Command[] = [
     help: 'says what an upgrade means for the state: plan diff PIPELINE --from FILE',
   },
   {
+    name: 'why',
+    module: 'processors/why.ts',
+    help: 'prints what a running processor has pending for a key, and until when',
+  },
+  {
+    name: 'reset',
+    module: 'processors/reset.ts',
+    help: 'has a pipeline begin anew from the first record; shows first what it would do',
+  },
+  {
     name: 'backfill',
     module: 'connectors/postgres-source/backfill.ts',
     help: 'has a table copied again, and follows the copy',

@@ -17,6 +17,15 @@ interface HttpServerOptions {
   readonly readiness: Readiness;
   /** Further paths, each answered with a value as JSON. */
   readonly pages?: Readonly<Record<string, () => unknown>>;
+  /** Asked for the answer to a GET of any other path; null where there is none. */
+  readonly answer?: (url: URL) => Promise<HttpAnswer | null>;
+}
+
+export interface HttpAnswer {
+  /** HTTP status. */
+  readonly status: number;
+  /** Sent as JSON. */
+  readonly body: unknown;
 }
 
 /** `/healthz` (the process lives), `/readyz` (assigned, restored, making progress), `/metrics`. */
@@ -40,7 +49,17 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     }
     const page = options.pages?.[path ?? ''];
     if (page !== undefined) return reply(200, `${JSON.stringify(page())}\n`, 'application/json');
-    reply(404, 'not found: /healthz, /readyz or /metrics\n');
+    const notFound = (): void => reply(404, 'not found: /healthz, /readyz or /metrics\n');
+    if (options.answer === undefined) return notFound();
+    if (request.method !== 'GET') return reply(405, 'only GET\n');
+    options.answer(new URL(request.url ?? '/', 'http://localhost')).then(
+      (answer) =>
+        answer === null
+          ? notFound()
+          : reply(answer.status, `${JSON.stringify(answer.body)}\n`, 'application/json'),
+      // What the error says may quote a row.
+      () => reply(500, 'the question cannot be answered\n'),
+    );
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

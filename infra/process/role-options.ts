@@ -52,7 +52,7 @@ export const ROLE_OPTIONS = {
   topicPrefix: { schema: requiredText.default('millrace'), help: 'first part of every topic name' },
   httpPort: {
     schema: z.coerce.number().int().min(0).max(PORT_MAX).default(0),
-    help: 'port of /healthz, /readyz and /metrics; 0 takes a free one',
+    help: 'port of /healthz, /readyz, /metrics and what the role tells besides; 0 takes a free one',
   },
   httpHost: { schema: requiredText.default('127.0.0.1'), help: 'address that the HTTP port listens on' },
   logLevel: {

@@ -1,6 +1,7 @@
 import { must } from '../../infra/process/assert.ts';
 import { Failure } from '../../infra/process/failure.ts';
 import type { BodySerdes } from './body-serdes.ts';
+import { OperatorCounts } from './operator-counts.ts';
 import { createOperator } from './operators/operators.ts';
 import { type Call, type Operator, type OperatorContext, isTable } from './operators/operator.ts';
 import type { NodeFunctions } from './plan/plan-builder.ts';
@@ -11,9 +12,10 @@ import type { TableView } from './state/table-state.ts';
 
 /** Told of what the operators do. Called for each record: keep it cheap. */
 export interface GraphListener {
-  onEmit(node: PlanNode, record: StreamRecord): void;
-  onDrop(nodeId: string, reason: DropReason): void;
-  onMatch(nodeId: string): void;
+  /** Takes what leaves the task; returns why it cannot. */
+  onEmit(node: PlanNode, record: StreamRecord): DropReason | null | undefined;
+  /** Besides being counted. */
+  onDrop?(nodeId: string, reason: DropReason): void;
 }
 
 /** What the operators of a task are made of. */
@@ -30,11 +32,13 @@ export interface GraphParts {
 /** The operators of one task, wired: a record given to a source runs through all of them before the call returns. */
 export class ProcessorGraph {
   readonly #operators = new Map<string, Operator>();
+  readonly #counts = new Map<string, OperatorCounts>();
   /** In the order of the plan, so that what one tells reaches the next before that one's time goes on. */
   readonly #idle: readonly Operator[];
 
   constructor(parts: GraphParts) {
     for (const node of parts.nodes) {
+      this.#counts.set(node.id, new OperatorCounts(node));
       const operator = createOperator((own) => this.#contextOf(own, parts), node);
       this.#operators.set(node.id, operator);
     }
@@ -47,7 +51,14 @@ export class ProcessorGraph {
 
   /** @throws Failure `pipeline.function_failed` (stop) that names the node whose function threw */
   process(sourceId: string, record: StreamRecord): void {
-    must(this.#operators.get(sourceId), `no source ${sourceId} in this task`).process(record, 0);
+    const operator = must(this.#operators.get(sourceId), `no source ${sourceId} in this task`);
+    this.counts.get(sourceId)?.receive(0);
+    operator.process(record, 0);
+  }
+
+  /** What the operators have done, by node id. */
+  get counts(): ReadonlyMap<string, OperatorCounts> {
+    return this.#counts;
   }
 
   /**
@@ -68,6 +79,11 @@ export class ProcessorGraph {
     const { listener, serdes } = parts;
     const functions = parts.functions.get(node.id) ?? {};
     const children = this.#childrenOf(node, parts.nodes);
+    const counts = this.#countsOf(node);
+    const drop = (reason: DropReason): void => {
+      counts.drop(reason);
+      listener.onDrop?.(node.id, reason);
+    };
     const callIfGiven = (role: string): Call | null => {
       const call = functions[role];
       return call === undefined ? null : guarded(node.id, role, call as Call);
@@ -76,10 +92,17 @@ export class ProcessorGraph {
       node,
       callIfGiven,
       call: (role) => must(callIfGiven(role), `node ${node.id} has no function ${role}`),
-      forward: (record) => children(record),
-      drop: (reason) => listener.onDrop(node.id, reason),
-      matched: () => listener.onMatch(node.id),
-      emit: (record) => listener.onEmit(node, record),
+      forward(record) {
+        counts.forwarded++;
+        children(record);
+      },
+      drop,
+      matched: () => void counts.matched++,
+      emit(record) {
+        const refused = listener.onEmit(node, record) ?? null;
+        if (refused === null) counts.forwarded++;
+        else drop(refused);
+      },
       keyValueStore: (name) => must(parts.state.get(name), `no store ${name}`) as KeyValueStore,
       windowStore: (name) => must(parts.state.get(name), `no store ${name}`) as WindowStore,
       storeSerdes: (name) => {
@@ -94,20 +117,32 @@ export class ProcessorGraph {
     };
   }
 
+  #countsOf({ id }: PlanNode): OperatorCounts {
+    return must(this.#counts.get(id), `no counts of ${id}`);
+  }
+
   /** The nodes below, resolved at the first record: they are made after their inputs. */
   #childrenOf(node: PlanNode, nodes: readonly PlanNode[]): (record: StreamRecord) => void {
-    let targets: { operator: Operator; input: number }[] | null = null;
+    let targets: { operator: Operator; input: number; counts: OperatorCounts }[] | null = null;
     return (record) => {
       targets ??= nodes.flatMap((child) =>
         child.inputs.flatMap((id, input) =>
           id === node.id
-            ? [{ operator: must(this.#operators.get(child.id), `no node ${child.id}`), input }]
+            ? [
+                {
+                  operator: must(this.#operators.get(child.id), `no node ${child.id}`),
+                  input,
+                  counts: this.#countsOf(child),
+                },
+              ]
             : [],
         ),
       );
       for (let i = 0; i < targets.length; i++) {
         const target = targets[i];
-        target?.operator.process(record, target.input);
+        if (target === undefined) continue;
+        target.counts.receive(target.input);
+        target.operator.process(record, target.input);
       }
     };
   }

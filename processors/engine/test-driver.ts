@@ -5,9 +5,11 @@ import type { Topic } from '../../schemas/topic.ts';
 import { type BodySerdes, bodySerdes, changeSchema } from './body-serdes.ts';
 import { type Duration, durationMs } from './duration.ts';
 import { globalTables } from './global-tables.ts';
+import type { InspectedState } from './inspection/inspected-state.ts';
+import { type WhyAnswer, why } from './inspection/why.ts';
 import type { Call } from './operators/operator.ts';
 import type { PlanNode, PlanRepartition, PlanStore, PlanTopic, SourceNode } from './plan/plan.ts';
-import { type SubTopology, subTopologies } from './plan/sub-topology.ts';
+import { type SubTopology, globalSources, subTopologies } from './plan/sub-topology.ts';
 import { ProcessorGraph } from './processor-graph.ts';
 import type { DropReason, StreamRecord } from './record.ts';
 import { repartitionRecord, sourceRecord, tablesFirst } from './source-record.ts';
@@ -55,6 +57,13 @@ export interface TestDriver {
   rows(store: string): readonly { readonly key: unknown; readonly row: TableRow }[];
   /** Number of entries of any store, windows included. */
   entries(store: string): number;
+  /**
+   * What is pending for a key, and until which stream time: windows, join partners, changes held back. The key is JSON, or
+   * plain text where it is a string. @throws Failure `query.bad_key` when it fits no operator that waits
+   */
+  why(key: string): WhyAnswer;
+  /** The state as the HTTP queries see it: one task of each sub-topology, partition 0. */
+  state(): InspectedState;
   /** Goes on as another process would after a crash: with what the changelogs hold, and nothing else. */
   restart(): void;
   /** Names of the topics that the topology reads. */
@@ -108,7 +117,6 @@ class Driver implements TestDriver {
     const listener = {
       onEmit: (node: PlanNode, record: StreamRecord) => void this.#emitted.push({ node, record }),
       onDrop: (node: string, reason: DropReason) => void this.#drops.push({ node, reason }),
-      onMatch: () => undefined,
     };
     const shared = { functions, listener, state: this.#state, stores: plan.stores, serdes: this.#serdes };
     const globals = globalTables(plan, shared);
@@ -160,6 +168,31 @@ class Driver implements TestDriver {
   entries(name: string): number {
     this.#storePlan(name);
     return this.#state.get(name)?.entries ?? 0;
+  }
+
+  why(key: string): WhyAnswer {
+    return why(this.state(), key);
+  }
+
+  state(): InspectedState {
+    const { plan } = this.#topology;
+    const parts = subTopologies(plan);
+    const storesOf = (names: readonly string[]): ReadonlyMap<string, StateStore> =>
+      new Map([...this.#state].filter(([name]) => names.includes(name)));
+    return {
+      plan,
+      serdes: this.#serdes,
+      parts,
+      taskCounts: parts.map(() => 1),
+      tasks: parts.map((part) => ({
+        id: `${part.id}_0`,
+        partition: 0,
+        part,
+        stores: storesOf(part.stores.map(({ name }) => name)),
+        offsets: {},
+      })),
+      globals: storesOf(globalSources(plan).flatMap(({ stores }) => stores)),
+    };
   }
 
   inputs(): string[] {

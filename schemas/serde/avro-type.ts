@@ -16,13 +16,16 @@ const exactLong = avro.types.LongType.__with({
   compare: (a: bigint, b: bigint) => (a === b ? 0 : a < b ? -1 : 1),
 });
 
-/** Avro `decimal` over bytes: two's complement, big-endian, of the unscaled number. */
+/** Avro `decimal` over bytes or a fixed: two's complement, big-endian, of the unscaled number. */
 class DecimalType extends avro.types.LogicalType {
   #scale = 0;
+  /** Of a fixed; null for bytes, which are as few as do. */
+  #size: number | null = null;
 
   protected constructor(schema: Schema, options?: object) {
     super(schema, options as never);
     this.#scale = (schema as { scale?: number }).scale ?? 0;
+    this.#size = (schema as { size?: number }).size ?? null;
   }
 
   protected override _fromValue(bytes: Buffer): Decimal {
@@ -33,7 +36,7 @@ class DecimalType extends avro.types.LogicalType {
 
   protected override _toValue(value: unknown): Buffer | undefined {
     if (typeof value !== 'object' || value === null || !('unscaled' in value)) return undefined;
-    return twosComplement(rescale(value as Decimal, this.#scale).unscaled);
+    return twosComplement(rescale(value as Decimal, this.#scale).unscaled, this.#size);
   }
 
   /** A writer's decimal of another precision is the same number as long as the scale agrees. */
@@ -43,8 +46,9 @@ class DecimalType extends avro.types.LogicalType {
   }
 }
 
-function twosComplement(value: bigint): Buffer {
-  let bytes = 1;
+/** As long as `size`, or longer: then the fixed refuses it. */
+function twosComplement(value: bigint, size: number | null): Buffer {
+  let bytes = size ?? 1;
   while (value < -(1n << BigInt(bytes * 8 - 1)) || value >= 1n << BigInt(bytes * 8 - 1)) bytes++;
   const hex = BigInt.asUintN(bytes * 8, value).toString(16);
   return Buffer.from(hex.padStart(bytes * 2, '0'), 'hex');

@@ -1,6 +1,22 @@
 // Generated from the .avsc files in this folder by `npm run schemas:types`. Do not edit.
 import type { Decimal } from '../decimal.ts';
 import type { Schema } from '../schema.ts';
+import type { EpochDays, TimestampMillis } from '../time-units.ts';
+
+/** A cart as its events have made it. */
+export interface Cart {
+  readonly customer_id: string | null;
+  /** open or checked_out. */
+  readonly status: string;
+  /** By product. */
+  readonly quantities: Readonly<Record<string, number>>;
+  /** Events that this state is made of. */
+  readonly events: number;
+  /** Those among them that this version does not know or cannot read. */
+  readonly unread: number;
+}
+
+export const cartSchema: Schema<Cart> = { avro: {"type":"record","name":"Value","namespace":"superstore.carts","doc":"A cart as its events have made it.","fields":[{"name":"customer_id","type":["null","string"],"default":null},{"name":"status","type":"string","doc":"open or checked_out."},{"name":"quantities","type":{"type":"map","values":"int"},"doc":"By product."},{"name":"events","type":"int","doc":"Events that this state is made of."},{"name":"unread","type":"int","doc":"Those among them that this version does not know or cannot read."}]} };
 
 /** Key of the customers table. */
 export interface CustomerKey {
@@ -29,6 +45,24 @@ export interface CustomerRevenue {
 
 export const customerRevenueSchema: Schema<CustomerRevenue> = { avro: {"type":"record","name":"Value","namespace":"superstore.customer_revenue","doc":"What a customer has bought so far.","fields":[{"name":"customer_id","type":"string"},{"name":"name","type":["null","string"],"default":null},{"name":"segment","type":["null","string"],"default":null},{"name":"lines","type":"int"},{"name":"quantity","type":"long"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4}},{"name":"profit","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4}}]} };
 
+/** One row per visit of a customer. */
+export interface CustomerSessionKey {
+  readonly customer_id: string;
+  readonly window_start: TimestampMillis;
+  readonly window_end: TimestampMillis;
+}
+
+export const customerSessionKeySchema: Schema<CustomerSessionKey> = { avro: {"type":"record","name":"Key","namespace":"superstore.customer_sessions","doc":"One row per visit of a customer.","fields":[{"name":"customer_id","type":"string"},{"name":"window_start","type":{"type":"long","logicalType":"timestamp-millis"}},{"name":"window_end","type":{"type":"long","logicalType":"timestamp-millis"}}]} };
+
+/** A visit: purchases with less than half an hour from one to the next. */
+export interface CustomerSession {
+  readonly lines: number;
+  readonly quantity: bigint;
+  readonly revenue: Decimal;
+}
+
+export const customerSessionSchema: Schema<CustomerSession> = { avro: {"type":"record","name":"Value","namespace":"superstore.customer_sessions","doc":"A visit: purchases with less than half an hour from one to the next.","fields":[{"name":"lines","type":"int"},{"name":"quantity","type":"long"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4}}]} };
+
 /** What pipelines read of a customer. */
 export interface Customer {
   readonly customer_id: string;
@@ -49,8 +83,8 @@ export const fulfilmentKeySchema: Schema<FulfilmentKey> = { avro: {"type":"recor
 /** An order with its shipment and its customer. */
 export interface Fulfilment {
   readonly order_id: string;
-  readonly order_date: number;
-  readonly ship_date: number;
+  readonly order_date: EpochDays;
+  readonly ship_date: EpochDays;
   readonly days_to_ship: number;
   readonly ship_mode: string | null;
   readonly customer_id: string | null;
@@ -61,6 +95,46 @@ export interface Fulfilment {
 }
 
 export const fulfilmentSchema: Schema<Fulfilment> = { avro: {"type":"record","name":"Value","namespace":"superstore.order_fulfilment","doc":"An order with its shipment and its customer.","fields":[{"name":"order_id","type":"string"},{"name":"order_date","type":{"type":"int","logicalType":"date"}},{"name":"ship_date","type":{"type":"int","logicalType":"date"}},{"name":"days_to_ship","type":"int"},{"name":"ship_mode","type":["null","string"],"default":null},{"name":"customer_id","type":["null","string"],"default":null},{"name":"customer_name","type":["null","string"],"default":null,"doc":"The customer's name when the order was joined."},{"name":"segment","type":["null","string"],"default":null},{"name":"region","type":["null","string"],"default":null}]} };
+
+/** One row per order of a customer. */
+export interface OrderCustomerKey {
+  readonly order_id: string;
+}
+
+export const orderCustomerKeySchema: Schema<OrderCustomerKey> = { avro: {"type":"record","name":"Key","namespace":"superstore.order_customer","doc":"One row per order of a customer.","fields":[{"name":"order_id","type":"string"}]} };
+
+/** An order with its customer as of the order, and as of now. */
+export interface OrderCustomer {
+  readonly order_id: string;
+  readonly customer_id: string;
+  /** The customer's name when the order was committed. */
+  readonly name_then: string | null;
+  /** The newest name that was known when the order was processed. */
+  readonly name_now: string | null;
+  readonly segment_then: string | null;
+  readonly segment_now: string | null;
+}
+
+export const orderCustomerSchema: Schema<OrderCustomer> = { avro: {"type":"record","name":"Value","namespace":"superstore.order_customer","doc":"An order with its customer as of the order, and as of now.","fields":[{"name":"order_id","type":"string"},{"name":"customer_id","type":"string"},{"name":"name_then","type":["null","string"],"default":null,"doc":"The customer's name when the order was committed."},{"name":"name_now","type":["null","string"],"default":null,"doc":"The newest name that was known when the order was processed."},{"name":"segment_then","type":["null","string"],"default":null},{"name":"segment_now","type":["null","string"],"default":null}]} };
+
+/** One row per order whose customer exists. */
+export interface OrderDenormKey {
+  readonly order_id: string;
+}
+
+export const orderDenormKeySchema: Schema<OrderDenormKey> = { avro: {"type":"record","name":"Key","namespace":"superstore.orders_denorm","doc":"One row per order whose customer exists.","fields":[{"name":"order_id","type":"string"}]} };
+
+/** An order with its customer, both as they are now. */
+export interface OrderDenorm {
+  readonly order_id: string;
+  readonly order_date: EpochDays | null;
+  readonly region: string | null;
+  readonly customer_id: string | null;
+  readonly customer_name: string | null;
+  readonly segment: string | null;
+}
+
+export const orderDenormSchema: Schema<OrderDenorm> = { avro: {"type":"record","name":"Value","namespace":"superstore.orders_denorm","doc":"An order with its customer, both as they are now.","fields":[{"name":"order_id","type":"string"},{"name":"order_date","type":["null",{"type":"int","logicalType":"date"}],"default":null},{"name":"region","type":["null","string"],"default":null},{"name":"customer_id","type":["null","string"],"default":null},{"name":"customer_name","type":["null","string"],"default":null},{"name":"segment","type":["null","string"],"default":null}]} };
 
 /** Key of the orders table. */
 export interface OrderKey {
@@ -89,16 +163,54 @@ export interface OrderLine {
 
 export const orderLineSchema: Schema<OrderLine> = { avro: {"type":"record","name":"Value","namespace":"public.order_lines","doc":"What pipelines read of an order line.","fields":[{"name":"line_id","type":"int"},{"name":"order_id","type":["null","string"],"default":null},{"name":"customer_id","type":["null","string"],"default":null},{"name":"quantity","type":["null","int"],"default":null},{"name":"sales","type":["null",{"type":"bytes","logicalType":"decimal","precision":12,"scale":4}],"default":null,"doc":"What the customer paid for the line."},{"name":"profit","type":["null",{"type":"bytes","logicalType":"decimal","precision":12,"scale":4}],"default":null}]} };
 
+/** One row per order, shipped or not. */
+export interface OrderShippingKey {
+  readonly order_id: string;
+}
+
+export const orderShippingKeySchema: Schema<OrderShippingKey> = { avro: {"type":"record","name":"Key","namespace":"superstore.order_shipping","doc":"One row per order, shipped or not.","fields":[{"name":"order_id","type":"string"}]} };
+
+/** An order with the shipment that followed within seven days, or without one. */
+export interface OrderShipping {
+  readonly order_id: string;
+  readonly order_date: EpochDays | null;
+  /** Null: the seven days are over and nothing was shipped. */
+  readonly ship_date: EpochDays | null;
+  readonly days_to_ship: number | null;
+  readonly ship_mode: string | null;
+  readonly customer_id: string | null;
+  readonly region: string | null;
+}
+
+export const orderShippingSchema: Schema<OrderShipping> = { avro: {"type":"record","name":"Value","namespace":"superstore.order_shipping","doc":"An order with the shipment that followed within seven days, or without one.","fields":[{"name":"order_id","type":"string"},{"name":"order_date","type":["null",{"type":"int","logicalType":"date"}],"default":null},{"name":"ship_date","type":["null",{"type":"int","logicalType":"date"}],"default":null,"doc":"Null: the seven days are over and nothing was shipped."},{"name":"days_to_ship","type":["null","int"],"default":null},{"name":"ship_mode","type":["null","string"],"default":null},{"name":"customer_id","type":["null","string"],"default":null},{"name":"region","type":["null","string"],"default":null}]} };
+
 /** What pipelines read of an order. */
 export interface Order {
   readonly order_id: string;
   /** The event time of the order. */
-  readonly order_date: number | null;
+  readonly order_date: EpochDays | null;
   readonly customer_id: string | null;
   readonly region: string | null;
 }
 
 export const orderSchema: Schema<Order> = { avro: {"type":"record","name":"Value","namespace":"public.orders","doc":"What pipelines read of an order.","fields":[{"name":"order_id","type":"string"},{"name":"order_date","type":["null",{"type":"int","logicalType":"date"}],"default":null,"doc":"The event time of the order."},{"name":"customer_id","type":["null","string"],"default":null},{"name":"region","type":["null","string"],"default":null}]} };
+
+/** One row per segment and hour with sales. */
+export interface RevenuePerHourKey {
+  readonly segment: string;
+  readonly window_start: TimestampMillis;
+  readonly window_end: TimestampMillis;
+}
+
+export const revenuePerHourKeySchema: Schema<RevenuePerHourKey> = { avro: {"type":"record","name":"Key","namespace":"superstore.revenue_per_hour","doc":"One row per segment and hour with sales.","fields":[{"name":"segment","type":"string"},{"name":"window_start","type":{"type":"long","logicalType":"timestamp-millis"}},{"name":"window_end","type":{"type":"long","logicalType":"timestamp-millis"}}]} };
+
+/** What one segment bought in one hour. */
+export interface RevenuePerHour {
+  readonly lines: number;
+  readonly revenue: Decimal;
+}
+
+export const revenuePerHourSchema: Schema<RevenuePerHour> = { avro: {"type":"record","name":"Value","namespace":"superstore.revenue_per_hour","doc":"What one segment bought in one hour.","fields":[{"name":"lines","type":"int"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4}}]} };
 
 /** Sums over a customer's order lines. */
 export interface Revenue {
@@ -111,6 +223,34 @@ export interface Revenue {
 
 export const revenueSchema: Schema<Revenue> = { avro: {"type":"record","name":"Revenue","namespace":"superstore.customer_revenue","doc":"Sums over a customer's order lines.","fields":[{"name":"lines","type":"int","doc":"Order lines of the customer."},{"name":"quantity","type":"long"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4}},{"name":"profit","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4}}]} };
 
+/** An order line as an event: what pipelines that count sales read of it. */
+export interface Sale {
+  readonly line_id: number;
+  readonly customer_id: string | null;
+  readonly quantity: number | null;
+  /** What the customer paid for the line. */
+  readonly sales: Decimal | null;
+  /** c insert, u update, r read by a snapshot. */
+  readonly __op: string;
+}
+
+export const saleSchema: Schema<Sale> = { avro: {"type":"record","name":"Value","namespace":"public.order_lines","doc":"An order line as an event: what pipelines that count sales read of it.","fields":[{"name":"line_id","type":"int"},{"name":"customer_id","type":["null","string"],"default":null},{"name":"quantity","type":["null","int"],"default":null},{"name":"sales","type":["null",{"type":"bytes","logicalType":"decimal","precision":12,"scale":4}],"default":null,"doc":"What the customer paid for the line."},{"name":"__op","type":"string","default":"u","doc":"c insert, u update, r read by a snapshot."}]} };
+
+/** A kind of customers. */
+export interface SegmentKey {
+  readonly segment: string;
+}
+
+export const segmentKeySchema: Schema<SegmentKey> = { avro: {"type":"record","name":"Key","namespace":"superstore.segment","doc":"A kind of customers.","fields":[{"name":"segment","type":"string"}]} };
+
+/** A sale in its customer's segment. */
+export interface SegmentSale {
+  readonly segment: string | null;
+  readonly sales: Decimal;
+}
+
+export const segmentSaleSchema: Schema<SegmentSale> = { avro: {"type":"record","name":"SegmentSale","namespace":"superstore.revenue_per_hour","doc":"A sale in its customer's segment.","fields":[{"name":"segment","type":["null","string"],"default":null},{"name":"sales","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4}}]} };
+
 /** Key of the shipments table. */
 export interface ShipmentKey {
   readonly order_id: string;
@@ -122,7 +262,7 @@ export const shipmentKeySchema: Schema<ShipmentKey> = { avro: {"type":"record","
 export interface Shipment {
   readonly order_id: string;
   /** The event time of the shipment. */
-  readonly ship_date: number | null;
+  readonly ship_date: EpochDays | null;
   readonly ship_mode: string | null;
 }
 

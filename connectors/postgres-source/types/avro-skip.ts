@@ -100,6 +100,11 @@ export function avroSkip(schema: AvroSchema, names: AvroNames): AvroSkip {
     const value = avroSkip(schema.values, names);
     return (place) => place.skipBlocks((at) => (at.skipBytes(), value(at)));
   }
+  if ('symbols' in schema) return (place) => place.skipVarint();
+  if (schema.type === 'fixed') {
+    const { size } = schema;
+    return (place) => void (place.at += size);
+  }
   return avroSkip(schema.type, names);
 }
 

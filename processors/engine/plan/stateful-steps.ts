@@ -1,3 +1,4 @@
+import type { AvroSchema } from '../../../schemas/avro-schema.ts';
 import { feeders, resultNature } from './operator-nature.ts';
 import type { Plan, PlanNode, PlanStore } from './plan.ts';
 import type { Shape } from './shape-changes.ts';
@@ -33,15 +34,14 @@ const NO_SETTING: ReadonlySet<string> = new Set([
   'topic',
   'key',
   'windowedKey',
-  'foreignKey',
-  'value',
-  'left',
-  'right',
   'nulls',
   'recordsMax',
   'everyMs',
   'isShared',
 ]);
+
+/** Schemas of what a step keeps, or sends, as bytes that its store's or topic's own schema does not tell. */
+const SCHEMAS: ReadonlySet<string> = new Set(['foreignKey', 'value', 'left', 'right']);
 
 /** The steps that have a changelog. Global tables are read anew at each start. */
 export function statefulSteps(plan: Plan): readonly StatefulStep[] {
@@ -51,7 +51,11 @@ export function statefulSteps(plan: Plan): readonly StatefulStep[] {
 /** The properties of a node that decide what it does, flat. */
 export function settingsOf(node: object): Readonly<Record<string, string>> {
   const own = Object.entries(node).filter(([key]) => !NO_SETTING.has(key));
-  return Object.fromEntries(own.flatMap(([key, value]) => flat(key, value)));
+  return Object.fromEntries(
+    own.flatMap(([key, value]) =>
+      SCHEMAS.has(key) ? [[key, storedShape(value as AvroSchema)]] : flat(key, value),
+    ),
+  );
 }
 
 function stepOf(plan: Plan, node: PlanNode): StatefulStep {

@@ -3,6 +3,8 @@ import type { TopicNames } from '../plan/topic-names.ts';
 
 /** What a pipeline is called in Kafka. */
 export interface ApplicationNames extends TopicNames {
+  /** A topic that is there while a reset is under way. */
+  readonly resetMark: string;
   /** One per process: two processes with one instance name would fence each other. */
   transactionalId(instance: string): string;
 }
@@ -15,6 +17,7 @@ export function applicationNames(prefix: string, pipeline: string): ApplicationN
     repartition: (name) => `${applicationId}-${name}-repartition`,
     plan: `${applicationId}-plan`,
     changelog: (store) => `${applicationId}-${store}-changelog`,
+    resetMark: `${applicationId}-reset`,
     transactionalId: (instance) => `${applicationId}-${instance}`,
   };
 }

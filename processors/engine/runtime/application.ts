@@ -8,6 +8,7 @@ import type { Topology } from '../topology.ts';
 import type { ApplicationNames } from './application-names.ts';
 import type { EngineMetrics } from './engine-metrics.ts';
 import { type OutputEncoder, outputEncoders } from './output-encoder.ts';
+import { refuseUnfinishedReset } from './reset-pipeline.ts';
 import { type TopicSetup, setUpTopics } from './topic-setup.ts';
 
 /** What the environment gives to a pipeline. */
@@ -29,6 +30,7 @@ export interface Application extends Environment {
   readonly encoders: ReadonlyMap<string, OutputEncoder>;
 }
 
+/** @throws Failure `engine.reset_unfinished`, `engine.not_co_partitioned`, `kafka.topic_drift` (stop) */
 export async function setUpApplication(
   environment: Environment,
   topology: Topology,
@@ -38,6 +40,7 @@ export async function setUpApplication(
   const { kafka, registry, log } = environment;
   const { plan } = topology;
   const parts = subTopologies(plan);
+  await refuseUnfinishedReset(kafka, names);
   const setup = await setUpTopics({ kafka, log, plan, parts, names, signal });
   const serdes = bodySerdes(registry);
   const encoders = await outputEncoders(plan, names, setup, registry, serdes);

@@ -93,8 +93,10 @@ function movedOffsets(tasks: readonly StreamTask[]): PartitionOffset[] {
 function settle(task: StreamTask, metrics: EngineMetrics): void {
   task.commitStores();
   for (const input of task.inputs) input.committed = input.processed;
+  metrics.operators.counted(task.counts());
   const processed = task.takeProcessed();
   if (processed === 0) return;
   metrics.processed(task.id, processed);
+  metrics.operators.stand(task.id, task.progress);
   for (const store of task.stores.values()) metrics.stateEntries(task.id, store.name, store.entries);
 }

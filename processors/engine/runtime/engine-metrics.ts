@@ -1,20 +1,15 @@
 import { METRIC, type Metrics } from '../../../infra/process/metrics.ts';
-import type { DropReason } from '../record.ts';
+import { type OperatorMetrics, operatorMetrics } from './operator-metrics.ts';
 
-/** The engine's metrics of one pipeline. Called for each record: label sets are resolved once. */
+/** The engine's metrics of one pipeline. */
 export interface EngineMetrics {
   processed(task: string, records: number): void;
-  readonly dropped: (node: string, reason: DropReason) => void;
-  readonly matched: (node: string) => void;
+  readonly operators: OperatorMetrics;
   restoreRemaining(task: string, records: number): void;
   stateEntries(task: string, store: string, entries: number): void;
   /** Forgets a task that another instance may own now. */
   closed(task: string, stores: Iterable<string>): void;
   committed(seconds: number): void;
-}
-
-interface Counting {
-  inc(by?: number): void;
 }
 
 export function engineMetrics(metrics: Metrics, pipeline: string): EngineMetrics {
@@ -23,12 +18,7 @@ export function engineMetrics(metrics: Metrics, pipeline: string): EngineMetrics
     'Records that a task has taken from its inputs.',
     ['pipeline', 'task'],
   );
-  const dropped = metrics.counter(METRIC.recordsDropped, 'Records that an operator has dropped, by reason.', [
-    'pipeline',
-    'node',
-    'reason',
-  ]);
-  const matched = metrics.counter(METRIC.joinMatched, 'Pairs that a join has put out.', ['pipeline', 'node']);
+  const operators = operatorMetrics(metrics, pipeline);
   const restore = metrics.gauge(
     METRIC.restoreRemaining,
     'Changelog records still to be read before the task runs.',
@@ -36,21 +26,13 @@ export function engineMetrics(metrics: Metrics, pipeline: string): EngineMetrics
   );
   const entries = metrics.gauge(METRIC.stateEntries, 'Entries of a store.', ['pipeline', 'task', 'store']);
   const commits = metrics.seconds(METRIC.commitSeconds, 'Duration of a Kafka transaction.', ['pipeline']);
-  const known = new Map<string, Counting>();
-  const counting = (id: string, make: () => Counting): Counting => {
-    const counter = known.get(id) ?? make();
-    known.set(id, counter);
-    return counter;
-  };
   return {
-    processed: (task, records) =>
-      counting(`p ${task}`, () => processed.labels({ pipeline, task })).inc(records),
-    dropped: (node, reason) =>
-      counting(`d ${node} ${reason}`, () => dropped.labels({ pipeline, node, reason })).inc(),
-    matched: (node) => counting(`m ${node}`, () => matched.labels({ pipeline, node })).inc(),
+    operators,
+    processed: (task, records) => processed.inc({ pipeline, task }, records),
     restoreRemaining: (task, records) => restore.set({ pipeline, task }, records),
     stateEntries: (task, store, count) => entries.set({ pipeline, task, store }, count),
     closed(task, stores) {
+      operators.closed(task);
       restore.remove({ pipeline, task });
       for (const store of stores) entries.remove({ pipeline, task, store });
     },

@@ -39,7 +39,7 @@ export class GlobalTables {
     const { plan, functions } = topology;
     const sources = globalSources(plan);
     const storeNames = new Set(sources.flatMap((source) => source.stores));
-    const listener = { onEmit: () => undefined, onMatch: () => undefined, onDrop };
+    const listener = { onEmit: () => undefined, onDrop };
     this.#stores = openStores(plan.stores.filter((store) => storeNames.has(store.name)));
     this.#tables = globalTables(plan, {
       functions,
@@ -55,6 +55,11 @@ export class GlobalTables {
 
   get views(): ReadonlyMap<string, TableView> {
     return new Map([...this.#tables].map(([id, { view }]) => [id, view]));
+  }
+
+  /** By name. */
+  get stores(): ReadonlyMap<string, StateStore> {
+    return this.#stores;
   }
 
   /** Where the fetcher has to go on reading. */

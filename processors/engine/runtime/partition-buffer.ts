@@ -1,3 +1,4 @@
+import type { DropReason } from '../record.ts';
 import type { InputTopic, SourcedRecord } from './input-topics.ts';
 import { ReadPosition } from './read-position.ts';
 
@@ -12,6 +13,13 @@ export interface BufferedRecord {
   readonly records: readonly SourcedRecord[];
 }
 
+/** A source that made no record of a message. */
+interface Refusal {
+  readonly offset: number;
+  readonly sourceId: string;
+  readonly reason: DropReason;
+}
+
 /** Cleared places at the front of the queue are given back when they are this many and more than half of it. */
 const CLEARED_MAX = 1024;
 
@@ -23,6 +31,7 @@ export class PartitionBuffer {
   committed: number | null;
   paused = false;
   #queue: BufferedRecord[] = [];
+  #refusals: Refusal[] = [];
   #first = 0;
 
   constructor(input: InputTopic, partition: number, start: number, committed: number | null) {
@@ -46,6 +55,19 @@ export class PartitionBuffer {
 
   push(record: BufferedRecord): void {
     this.#queue.push(record);
+  }
+
+  refuse(refusal: Refusal): void {
+    this.#refusals.push(refusal);
+  }
+
+  /** Takes the refusals of what has been processed: those further on are read again if this process ends before. */
+  takeRefusals(): readonly Refusal[] {
+    if (this.#refusals.length === 0) return [];
+    const { processed } = this;
+    const taken = this.#refusals.filter(({ offset }) => offset < processed);
+    this.#refusals = this.#refusals.filter(({ offset }) => offset >= processed);
+    return taken;
   }
 
   shift(): void {

@@ -2,6 +2,7 @@ import type { PartitionOffset } from '../../../connectors/kafka/port.ts';
 import { backoffMs } from '../../../infra/process/backoff.ts';
 import { describe, orderFor } from '../../../infra/process/failure.ts';
 import { progressTopicName } from '../../../schemas/change-event.ts';
+import type { StateQueries } from '../inspection/state-queries.ts';
 import { planHash } from '../plan/plan-hash.ts';
 import { sourceTopics } from '../plan/planned-topics.ts';
 import type { Topology } from '../topology.ts';
@@ -10,6 +11,7 @@ import { type Application, type Environment, setUpApplication } from './applicat
 import { ChangelogPositions } from './changelog-positions.ts';
 import { Committer } from './committer.ts';
 import { GlobalTables } from './global-reader.ts';
+import { inspectedSession } from './inspected-session.ts';
 import { PendingOutput } from './pending-output.ts';
 import { PlanKeeper, keepPlan } from './plan-keeper.ts';
 import { ProgressCuts } from './progress-cuts.ts';
@@ -36,6 +38,8 @@ export interface PipelineOptions {
   readonly sessionTimeoutMs: number;
   /** Milliseconds between two deletions of repartitioned records that are processed. Default 30000. */
   readonly repartitionPurgeIntervalMs?: number;
+  /** Asked by others for the state of this process while it runs. Default: nobody asks. */
+  readonly queries?: StateQueries;
   readonly random: () => number;
   /** Told why the pipeline does not run yet, or null when it runs. */
   readonly onState: (reason: string | null) => void;
@@ -104,7 +108,7 @@ async function runMember(
   const { onState, commitIntervalMs, sessionTimeoutMs, groupInstanceId } = options;
   await using producer = await kafka.openProducer(names.transactionalId(options.instance));
   onState('loading the global tables');
-  const globals = new GlobalTables({ ...application, onDrop: metrics.dropped });
+  const globals = new GlobalTables({ ...application, onDrop: metrics.operators.dropped });
   if (!(await globals.load(kafka, signal))) return;
   log.info({ entries: globals.entries }, 'global tables loaded');
 
@@ -112,7 +116,10 @@ async function runMember(
   await using fetcher = kafka.openFetcher();
   const pending = new PendingOutput();
   using purge = startPurge(application, options.repartitionPurgeIntervalMs);
-  const onCommitted = (offsets: readonly PartitionOffset[]): void => purge.committed(offsets);
+  const onCommitted = (offsets: readonly PartitionOffset[]): void => {
+    purge.committed(offsets);
+    options.queries?.committed();
+  };
   const positions = new ChangelogPositions(names.changelog);
   const committer = new Committer({ producer, pending, positions, clock, log, metrics, onCommitted });
   const factory = taskFactory(application, globals, pending);
@@ -129,6 +136,7 @@ async function runMember(
     onRestoring,
   });
 
+  using _ = options.queries?.attach(inspectedSession(application, assignment, committer, globals));
   onState('joining the group');
   await using joined = await kafka.joinGroup({
     groupId: names.applicationId,

@@ -3,9 +3,11 @@ import { Failure } from '../../../infra/process/failure.ts';
 import type { ConsumerRecord, FetchedBatch, ProducerRecord } from '../../../connectors/kafka/port.ts';
 import type { PlanStore } from '../plan/plan.ts';
 import type { ProcessorGraph } from '../processor-graph.ts';
+import type { OperatorCounts } from '../operator-counts.ts';
 import type { DropReason } from '../record.ts';
 import type { StateStore } from '../state/store.ts';
 import type { GlobalTables } from './global-reader.ts';
+import type { OperatorProgress } from './operator-progress.ts';
 import type { BufferedRecord, PartitionBuffer } from './partition-buffer.ts';
 import type { ReadPosition } from './read-position.ts';
 
@@ -19,7 +21,8 @@ export interface TaskParts {
   readonly graph: ProcessorGraph;
   readonly globals: Pick<GlobalTables, 'areClearFor'>;
   readonly changelog: (store: string) => string;
-  readonly onDrop: (nodeId: string, reason: DropReason) => void;
+  /** Its operators that go by event time. */
+  readonly progress: readonly OperatorProgress[];
 }
 
 /** One partition of one sub-topology at work: inputs, operators, stores. */
@@ -28,6 +31,7 @@ export class StreamTask {
   readonly partition: number;
   readonly inputs: readonly PartitionBuffer[];
   readonly stores: ReadonlyMap<string, StateStore>;
+  readonly progress: readonly OperatorProgress[];
   readonly #parts: TaskParts;
   #processed = 0;
 
@@ -36,6 +40,7 @@ export class StreamTask {
     this.partition = parts.partition;
     this.inputs = parts.inputs;
     this.stores = parts.stores;
+    this.progress = parts.progress;
     this.#parts = parts;
   }
 
@@ -46,8 +51,12 @@ export class StreamTask {
       `task ${this.id} does not read ${batch.topic}`,
     );
     await buffer.input.decoder.prepare(batch.records);
+    let offset = 0;
+    const onDrop = (sourceId: string, reason: DropReason): void =>
+      buffer.refuse({ offset, sourceId, reason });
     for (const record of batch.records) {
-      const buffered = this.#admit(buffer, record, round);
+      ({ offset } = record);
+      const buffered = admit(buffer, record, round, onDrop);
       if (buffered !== null) buffer.push(buffered);
     }
     buffer.read.moveTo(batch.nextOffset);
@@ -113,6 +122,17 @@ export class StreamTask {
     return processed;
   }
 
+  /**
+   * What its operators have done since the counts were last set back: to be asked with each commit, whose offsets have
+   * moved past all of it.
+   */
+  counts(): Iterable<OperatorCounts> {
+    const { counts } = this.#parts.graph;
+    for (const input of this.inputs)
+      for (const { sourceId, reason } of input.takeRefusals()) counts.get(sourceId)?.refuse(reason);
+    return counts.values();
+  }
+
   /** The staged writes of all its stores, as records of their changelogs. `timestamp` is that of the transaction. */
   *changes(timestamp: number): Iterable<ProducerRecord> {
     for (const { name, changelog } of this.#parts.storePlans) {
@@ -126,21 +146,6 @@ export class StreamTask {
 
   commitStores(): void {
     for (const store of this.stores.values()) store.commit();
-  }
-
-  #admit(buffer: PartitionBuffer, record: ConsumerRecord, round: number): BufferedRecord | null {
-    const records = buffer.input.admit(record, this.#parts.onDrop);
-    // A stream's, whose time is that of the event, comes behind a table's.
-    const last = records.at(-1)?.record;
-    if (last === undefined) return null;
-    const { time, commitTime } = last;
-    return {
-      offset: record.offset,
-      round,
-      time: buffer.input.isTable ? commitTime : time,
-      commitTime,
-      records,
-    };
   }
 
   /**
@@ -161,4 +166,19 @@ export class StreamTask {
     if (stream === null || table === null) return stream ?? table;
     return (table.head?.commitTime ?? 0) <= (stream.head?.commitTime ?? 0) ? table : stream;
   }
+}
+
+/** Null where no source makes a record of it. */
+function admit(
+  { input }: PartitionBuffer,
+  raw: ConsumerRecord,
+  round: number,
+  onDrop: (sourceId: string, reason: DropReason) => void,
+): BufferedRecord | null {
+  const records = input.admit(raw, onDrop);
+  // A stream's, whose time is that of the event, comes behind a table's.
+  const last = records.at(-1)?.record;
+  if (last === undefined) return null;
+  const { time, commitTime } = last;
+  return { offset: raw.offset, round, time: input.isTable ? commitTime : time, commitTime, records };
 }

@@ -48,6 +48,11 @@ export class TaskAssignment implements GroupListener {
     return this.#tasks;
   }
 
+  /** Whether {@link tasks} are those of the present membership, restored: not in the middle of a rebalance. */
+  get isAssigned(): boolean {
+    return this.#membership !== null;
+  }
+
   /**
    * Commits what the tasks have done, as the member that they were given to: the membership of this moment may be that
    * of nobody, after the group has forgotten this process, and a commit of nobody is not fenced.
@@ -85,6 +90,7 @@ export class TaskAssignment implements GroupListener {
     this.#suspended = [];
     this.#tasks = tasks;
     this.#membership = membership;
+    for (const task of tasks) application.metrics.operators.stand(task.id, task.progress);
     this.#fetch();
     log.info({ tasks: tasks.map((task) => task.id) }, 'tasks assigned');
   }

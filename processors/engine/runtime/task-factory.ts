@@ -5,6 +5,7 @@ import { openStores } from '../state/open-stores.ts';
 import type { Application } from './application.ts';
 import type { GlobalTables } from './global-reader.ts';
 import { type InputTopic, inputTopics } from './input-topics.ts';
+import { operatorProgress } from './operator-progress.ts';
 import { PartitionBuffer } from './partition-buffer.ts';
 import type { PendingOutput } from './pending-output.ts';
 import { StreamTask } from './stream-task.ts';
@@ -32,7 +33,7 @@ export function taskFactory(
   globals: GlobalTables,
   pending: PendingOutput,
 ): TaskFactory {
-  const { topology, parts, names, registry, serdes, metrics } = application;
+  const { topology, parts, names, registry, serdes } = application;
   const inputs = parts.map((part) => inputTopics(topology, part.nodes, names, registry, serdes));
   const listener = outputListener(application, pending);
   return {
@@ -56,7 +57,7 @@ export function taskFactory(
         globals: globalsOf(topology.plan, part).length > 0 ? globals : noGlobals,
         storePlans: part.stores,
         changelog: names.changelog,
-        onDrop: metrics.dropped,
+        progress: operatorProgress(part.nodes, part.stores, stores),
         inputs: must(inputs[part.id], `no inputs of sub-topology ${part.id}`).map((input) => {
           const { offset, committed } = startOf(input.topic);
           return new PartitionBuffer(input, partition, offset, committed);
@@ -67,14 +68,13 @@ export function taskFactory(
 }
 
 /** Encodes what sinks put out at once, so that a value that does not fit its schema fails at its own record. */
-function outputListener({ encoders, metrics }: Application, pending: PendingOutput): GraphListener {
+function outputListener({ encoders }: Application, pending: PendingOutput): GraphListener {
   return {
-    onDrop: metrics.dropped,
-    onMatch: metrics.matched,
     onEmit(node, record) {
       const encoded = must(encoders.get(node.id), `no encoder of ${node.id}`)(record);
-      if (encoded === null) metrics.dropped(node.id, 'null_key');
-      else pending.add(encoded);
+      if (encoded === null) return 'null_key';
+      pending.add(encoded);
+      return null;
     },
   };
 }

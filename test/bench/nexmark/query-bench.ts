@@ -28,6 +28,7 @@ export interface QueryBenchOptions {
   readonly pace: Pace;
   readonly peer: boolean;
   readonly peerHeap: string;
+  readonly flags: readonly string[];
   readonly compression: Compression;
 }
 
@@ -136,8 +137,8 @@ export class QueryBench {
   }
 
   #request(prefix: string, name: string) {
-    const { compression, peerHeap } = this.#options;
-    return { query: this.#query, prefix, name, compression, peerHeap };
+    const { compression, peerHeap, flags } = this.#options;
+    return { query: this.#query, prefix, name, compression, peerHeap, flags };
   }
 
   /** Topics of events under a name of their own, until they are disposed of. */

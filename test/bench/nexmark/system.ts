@@ -14,11 +14,10 @@ import { STREAM_CONFIG, topicName } from '../../../schemas/topic.ts';
 import type { Topic } from '../../../schemas/topic.ts';
 import { streamsClassPath } from '../peers/streams-classes.ts';
 import type { BenchPlace } from '../source/bench-place.ts';
-import type { EngineSpec } from './engine-process.ts';
 import { streamsSettings } from './streams-settings.ts';
 import { type Query, namedQuery } from './queries.ts';
 
-const ENGINE = join(import.meta.dirname, 'engine-process.ts');
+const PROCESSOR = join(import.meta.dirname, 'processor', 'main.ts');
 
 /** What kafka-run-class.sh of the Apache distribution gives the virtual machine, but for the heap. */
 const JVM = [
@@ -52,6 +51,8 @@ export interface SystemRequest {
   readonly eventsPerSecond: number;
   readonly compression: Compression;
   readonly peerHeap: string;
+  /** More flags of the processor role, ours alone. */
+  readonly flags: readonly string[];
 }
 
 /** A query at work, in a process of its own. */
@@ -103,13 +104,20 @@ export class Systems {
     return { server, groupId, result, resultName, ownPrefix: `${groupId}-`, [Symbol.asyncDispose]: stop };
   }
 
-  #startEngine({ query, name, prefix, compression, eventsPerSecond }: SystemRequest): ServerProcess {
-    const { kafkaBrokers: brokers, registryUrl } = this.#place.stack;
-    const spec: EngineSpec = { query, name, prefix, brokers, registryUrl, compression, eventsPerSecond };
+  #startEngine({ query, name, prefix, compression, eventsPerSecond, flags }: SystemRequest): ServerProcess {
+    const own = {
+      query,
+      'pipeline-name': name,
+      'events-per-second': String(eventsPerSecond),
+      'topic-prefix': prefix,
+      'kafka-bootstrap-servers': this.#place.stack.kafkaBrokers,
+      'schema-registry-url': this.#place.stack.registryUrl,
+      'compression-type': compression,
+    };
     return startServer(this.#run, systemClock, {
       name,
       command: process.execPath,
-      args: [ENGINE, JSON.stringify(spec)],
+      args: [PROCESSOR, ...Object.entries(own).flatMap(([flag, value]) => [`--${flag}`, value]), ...flags],
       env: process.env,
       stopSignals: ['SIGTERM', 'SIGKILL'],
     });

@@ -128,3 +128,22 @@ test('a client whose principal only the broker knows is told where to find it', 
     `kafka-acls --add --allow-principal User:... --operation Describe --topic ${topic}; the broker's authorizer log names the principal`,
   );
 });
+
+test('topics and groups that may not be deleted are named, and the topics that may be are gone', async () => {
+  const [kept, gone, groupId] = [await topicOfAdmin(), await topicOfAdmin(), unique('group')];
+  const outside = { groupId, generationId: -1, memberId: '' };
+  await admin.commitOffsets(outside, [{ topic: kept, partition: 0, offset: 3 }]);
+  const rights = [
+    ['topic', kept, 'Describe'],
+    ['topic', gone, 'Describe'],
+    ['topic', gone, 'Delete'],
+  ] as const;
+  const { code, message, fix } = await denial(rights, () => client.deleteTopics([kept, gone]));
+  expect(code).toBe('kafka.topic_authorization_failed');
+  expect(message).toContain(`deleting topic ${kept}: User:alice lacks the right Delete on topic ${kept}`);
+  expect(fix).toBe(`${GIVE} --operation Delete --topic ${kept}`);
+  expect(await admin.existingTopics([kept, gone])).toEqual([kept]);
+  const denied = await denial([['group', groupId, 'Describe']], () => client.deleteGroup(groupId));
+  expect(denied.message).toContain(`User:alice lacks the right Delete on group ${groupId}`);
+  expect(await admin.committedOffsets(groupId, [{ topic: kept, partition: 0 }])).toEqual([3]);
+});

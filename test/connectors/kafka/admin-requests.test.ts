@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { alterConfigsRequest } from '../../../connectors/kafka/config-admin.ts';
 import type { WireRequest } from '../../../connectors/kafka/connections.ts';
+import { deleteGroupRequest, deleteTopicsRequest } from '../../../connectors/kafka/deletion-admin.ts';
 import { describeGroupRequest, listGroupsRequest } from '../../../connectors/kafka/group-admin.ts';
 import { deleteRecordsRequest } from '../../../connectors/kafka/record-deletion.ts';
 import { WireReader } from '../../../connectors/kafka/wire.ts';
@@ -86,4 +87,19 @@ test('ListGroups asks for all states', () => {
   expect(answer(listGroupsRequest(), listed)).toEqual([
     { groupId: 'g1', protocolType: 'consumer', state: 'Empty' },
   ]);
+});
+
+test('DeleteTopics names the topics, and each has an answer of its own', () => {
+  const request = deleteTopicsRequest(['a', 'bc']);
+  expect(bytesOf(request)).toBe('000000020001610002626300003a98');
+  expect(answer(request, '0000000000000002000161000000026263001d')).toEqual([
+    { topic: 'a', errorCode: 0 },
+    { topic: 'bc', errorCode: 29 },
+  ]);
+});
+
+test('DeleteGroups asks for one group, and is told whether it had members', () => {
+  const request = deleteGroupRequest('g1');
+  expect(bytesOf(request)).toBe('0000000100026731');
+  expect(answer(request, '0000000000000001000267310044')).toBe(68);
 });

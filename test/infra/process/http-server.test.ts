@@ -26,3 +26,26 @@ test('liveness is always ok, readiness says why not, metrics are in the text for
   expect(await get('/state')).toEqual([200, '{"reason":null}\n']);
   expect((await get('/other'))[0]).toBe(404);
 });
+
+test('what answers other paths is asked with GET alone, and an error of it shows nothing', async () => {
+  const answer = ({ pathname }: URL) => {
+    if (pathname === '/bad') return Promise.reject(new Error('a row'));
+    return Promise.resolve(pathname === '/rows' ? { status: 400, body: { error: 'bad' } } : null);
+  };
+  const metrics = new Metrics();
+  await using server = await startHttpServer({
+    port: 0,
+    host: '127.0.0.1',
+    metrics,
+    readiness: () => null,
+    answer,
+  });
+  const ask = async (path: string, method = 'GET'): Promise<[number, string]> => {
+    const reply = await fetch(`http://127.0.0.1:${server.port}${path}`, { method });
+    return [reply.status, await reply.text()];
+  };
+  expect(await ask('/rows')).toEqual([400, '{"error":"bad"}\n']);
+  expect((await ask('/rows', 'POST'))[0]).toBe(405);
+  expect((await ask('/other'))[0]).toBe(404);
+  expect(await ask('/bad')).toEqual([500, 'the question cannot be answered\n']);
+});

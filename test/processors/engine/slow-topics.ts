@@ -31,8 +31,11 @@ export class SlowTopics {
   constructor(topology: Topology) {
     this.#topology = topology;
     const { plan, functions } = topology;
-    const onEmit = (node: PlanNode, record: StreamRecord): void => this.#emit(node, record);
-    const listener = { onEmit, onDrop: () => undefined, onMatch: () => undefined };
+    const onEmit = (node: PlanNode, record: StreamRecord) => {
+      this.#emit(node, record);
+      return null;
+    };
+    const listener = { onEmit };
     const state = openStores(plan.stores);
     for (const { nodes } of subTopologies(plan)) {
       const parts = { nodes, stores: plan.stores, functions, state, serdes: this.#serdes, listener };

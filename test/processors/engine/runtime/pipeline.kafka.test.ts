@@ -140,6 +140,10 @@ test('what goes in is counted: processed, matched, dropped by reason', async () 
     () => running.metrics.text(),
     (all) => /records_processed_total\{.*\} 2/.test(all),
   );
+  expect(text).toMatch(
+    /millrace_operator_records_in_total\{pipeline="labelling",node="name",input="KSTREAM-SOURCE-\d+"\} 2/,
+  );
+  expect(text).toMatch(/millrace_operator_records_out_total\{pipeline="labelling",node="name"\} 1/);
   expect(text).toMatch(/millrace_join_matched_total\{pipeline="labelling",node="name"\} 1/);
   expect(text).toMatch(
     /millrace_records_dropped_total\{pipeline="labelling",node="name",reason="null_value"\} 1/,

@@ -64,8 +64,6 @@ function taskOver(inputs: readonly InputTopic[], globalsAreClear: () => boolean 
   ]);
   const listener = {
     onEmit: (node: PlanNode, record: StreamRecord) => void seen.push(`${node.inputs[0]}@${record.time}`),
-    onDrop: () => undefined,
-    onMatch: () => undefined,
   };
   const nothing = { stores: [], functions: new Map(), state: new Map(), globals: new Map() };
   const serdes = (): never => {
@@ -81,7 +79,7 @@ function taskOver(inputs: readonly InputTopic[], globalsAreClear: () => boolean 
     graph,
     globals: { areClearFor: globalsAreClear },
     changelog: (store) => store,
-    onDrop: () => undefined,
+    progress: [],
   });
   const run = (): { seen: string[]; unlisted: ReadPosition[] } => {
     const unlisted = new Set<ReadPosition>();
