@@ -6,6 +6,11 @@ import { type ProcessSlot, flagsOf, processSlot } from '../process-slot.ts';
 import { SESSION_TIMEOUT_MS } from './join-faults.ts';
 
 const PROGRAM = fileURLToPath(new URL('processor/main.ts', import.meta.url));
+/**
+ * Not sooner: a task that went on from where it should not would find its records gone, which ends its session before
+ * it does any harm, and nothing would be seen of it.
+ */
+const PURGE_MS = 20_000;
 /** Cuts all connections of a processor. */
 const CUT = 'SIGUSR2';
 /** How a process may end that was asked to: one that is still starting has no handler of signals yet. */
@@ -99,7 +104,7 @@ export class JoinFleet {
       kafkaBootstrapServers,
       schemaRegistryUrl,
       sessionTimeoutMs: SESSION_TIMEOUT_MS,
-      repartitionPurgeIntervalMs: 2_000,
+      repartitionPurgeIntervalMs: PURGE_MS,
     });
     const onEnd = (how: string): void => {
       // Its lines were cut before it had a handler of that signal.
