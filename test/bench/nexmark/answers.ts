@@ -16,7 +16,8 @@ import { PARTITIONS } from './topics.ts';
 const CLOSING_MS = Math.max(HOP.sizeMs, TUMBLE_MS) + GRACE_MS + 1_000;
 /** Kafka Streams looks for closed windows once a second, and only when an event comes. */
 const CLOSING_EVERY_MS = 1_100;
-const CLOSINGS_MAX = 20;
+/** So many in a row that bring no result: nothing more will come. */
+const IDLE_CLOSINGS_MAX = 4;
 
 /** The right answer to a query over events of its types. */
 export function rightAnswer(
@@ -66,10 +67,13 @@ export async function proveAnswer(
   right: Digest,
   close: ((round: number) => Promise<void>) | null,
 ): Promise<void> {
-  for (let round = 0; ; round++) {
+  let rows = 0;
+  for (let round = 0, idle = 0; ; round++) {
     const answer = await answerOf(place, query, system);
     if (answer.rows === right.rows && answer.sum === right.sum) return;
-    if (close === null || round === CLOSINGS_MAX || answer.rows > right.rows)
+    idle = answer.rows > rows ? 0 : idle + 1;
+    rows = answer.rows;
+    if (close === null || idle === IDLE_CLOSINGS_MAX || rows > right.rows)
       throw new Failure(
         'bench.wrong_answer',
         'stop',

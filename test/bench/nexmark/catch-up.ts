@@ -1,5 +1,6 @@
 import type { Kafka, TopicPartition } from '../../../connectors/kafka/port.ts';
 import { systemClock } from '../../../infra/process/clock.ts';
+import { Failure } from '../../../infra/process/failure.ts';
 import { type ProcessCost, costOf } from '../source/process-cost.ts';
 import { partitionsOf } from './results.ts';
 import type { RunningSystem } from './system.ts';
@@ -63,7 +64,12 @@ export async function watchCatchUp(
   const from = warm ?? last;
   const seconds = (last.at - from.at) / 1e3;
   if (seconds < SECONDS_MIN)
-    throw new Error(`too few records: ${seconds.toFixed(2)} s between the warm-up and the end say nothing`);
+    throw new Failure(
+      'bench.too_few_records',
+      'stop',
+      `${server.name}: ${seconds.toFixed(2)} s between the warm-up and the end say nothing`,
+      { fix: 'give more --records' },
+    );
   return {
     records: last.done - from.done,
     seconds,
