@@ -6,6 +6,8 @@ import { decimal } from '../../../../schemas/decimal.ts';
 import { topics } from '../../../../schemas/topics.ts';
 import { PipelineRig, until } from '../pipeline-rig.ts';
 
+const ON_DISK = ['--state', 'disk'];
+
 const PARTITIONS = 2;
 const CUSTOMERS = ['ann', 'bob', 'cid', 'dee', 'eve'];
 const sources = [topics.customers, topics.orders, topics.orderLines, topics.shipments] as never;
@@ -59,7 +61,7 @@ test(
     await using rig = await opened();
     const lives = 4;
     for (let life = 0; life < lives; life++) {
-      const processor = rig.spawn('customer-revenue', 'a', ['--commit-interval-ms', '1']);
+      const processor = rig.spawn('customer-revenue', 'a', [...ON_DISK, '--commit-interval-ms', '1']);
       await rig.publish(topics.orderLines, lines(life * BATCH, BATCH));
       await until(
         () => counted(rig),
@@ -68,7 +70,7 @@ test(
       await processor.kill();
     }
     const before = await logged(rig);
-    const last = rig.spawn('customer-revenue', 'a');
+    const last = rig.spawn('customer-revenue', 'a', ON_DISK);
     await rig.publish(topics.orderLines, lines(lives * BATCH, BATCH));
     const total = (lives + 1) * BATCH;
     const counts = await until(
@@ -87,7 +89,7 @@ test(
 
 test('state that is damaged on disk is told and built again', { timeout: 120_000 }, async () => {
   await using rig = await opened();
-  const first = rig.spawn('customer-revenue', 'a');
+  const first = rig.spawn('customer-revenue', 'a', ON_DISK);
   await rig.publish(topics.orderLines, lines(0, BATCH));
   await until(
     () => counted(rig),
@@ -102,7 +104,7 @@ test('state that is damaged on disk is told and built again', { timeout: 120_000
       writeFileSync(join(folder, task, file), bytes);
     }
 
-  const second = rig.spawn('customer-revenue', 'a');
+  const second = rig.spawn('customer-revenue', 'a', ON_DISK);
   await rig.publish(topics.orderLines, lines(BATCH, BATCH));
   const counts = await until(
     () => counted(rig),
@@ -116,21 +118,21 @@ test('state that is damaged on disk is told and built again', { timeout: 120_000
 
 test('a task that comes back reads what was done without it, and no more', { timeout: 120_000 }, async () => {
   await using rig = await opened();
-  const first = rig.spawn('customer-revenue', 'a');
+  const first = rig.spawn('customer-revenue', 'a', ON_DISK);
   await rig.publish(topics.orderLines, lines(0, BATCH));
   await until(
     () => counted(rig),
     (counts) => sum(counts) === BATCH,
   );
   expect(await first.terminate()).toBe(0);
-  const other = rig.spawn('customer-revenue', 'b');
+  const other = rig.spawn('customer-revenue', 'b', ON_DISK);
   await rig.publish(topics.orderLines, lines(BATCH, 50));
   await until(
     () => counted(rig),
     (counts) => sum(counts) === BATCH + 50,
   );
   expect(await other.terminate()).toBe(0);
-  const again = rig.spawn('customer-revenue', 'a');
+  const again = rig.spawn('customer-revenue', 'a', ON_DISK);
   await rig.publish(topics.orderLines, lines(BATCH + 50, 50));
   const counts = await until(
     () => counted(rig),
@@ -149,7 +151,7 @@ test(
   { timeout: 120_000 },
   async () => {
     await using rig = await opened();
-    const sleeper = rig.spawn('customer-revenue', 'b');
+    const sleeper = rig.spawn('customer-revenue', 'b', ON_DISK);
     await rig.publish(topics.orderLines, lines(0, BATCH));
     await until(
       () => counted(rig),
@@ -158,7 +160,7 @@ test(
     const before = sleeper.restores.length;
     const assignments = sleeper.assignments;
     sleeper.signal('SIGSTOP');
-    const other = rig.spawn('customer-revenue', 'a');
+    const other = rig.spawn('customer-revenue', 'a', ON_DISK);
     await rig.publish(topics.orderLines, lines(BATCH, 50));
     await until(
       () => counted(rig),
