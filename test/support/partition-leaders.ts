@@ -1,4 +1,4 @@
-import { Kafka, logLevel } from 'kafkajs';
+import { Kafka, KafkaJSProtocolError, logLevel } from 'kafkajs';
 import type { Admin } from 'kafkajs';
 import type { KafkaCluster } from '../../infra/local/kafka-cluster.ts';
 
@@ -14,12 +14,23 @@ interface Partition {
   readonly isr: readonly number[];
 }
 
-/** Leaders and replicas of a topic, by partition number, as kafkajs's own admin client sees them. */
-export function describePartitions({ brokers }: Target, topic: string): Promise<readonly Partition[]> {
-  return withAdmin(brokers, async (admin) => {
-    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
-    return (topics[0]?.partitions ?? []).toSorted((a, b) => a.partitionId - b.partitionId);
-  });
+/** Leaders and replicas of a topic, by partition number, as kafkajs's own admin client sees them once the broker asked does. */
+export async function describePartitions({ brokers }: Target, topic: string): Promise<readonly Partition[]> {
+  for (;;) {
+    const found = await withAdmin(brokers, async (admin) => {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] }).catch((error: unknown) => {
+        if (isUnheardOf(error)) return { topics: [] };
+        throw error;
+      });
+      return topics[0]?.partitions;
+    });
+    if (found !== undefined) return found.toSorted((a, b) => a.partitionId - b.partitionId);
+  }
+}
+
+/** A topic that one broker has made is not known to all of them at once. */
+function isUnheardOf(error: unknown): boolean {
+  return error instanceof KafkaJSProtocolError && error.type === 'UNKNOWN_TOPIC_OR_PARTITION';
 }
 
 /** Resolves when all replicas of a topic are in sync. */
