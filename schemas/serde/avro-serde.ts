@@ -8,6 +8,20 @@ import { FRAME_BYTES, schemaIdOf, writeFrame } from './wire-format.ts';
 /** First guess for an encoded value, bytes; a longer one is encoded a second time into a buffer that fits. */
 const SLAB_BYTES = 1024;
 
+/** In this order, so that the order in which a registry gives them back does not matter. */
+const BYTES_ATTRIBUTES = [
+  'type',
+  'name',
+  'namespace',
+  'fields',
+  'items',
+  'values',
+  'symbols',
+  'size',
+  'logicalType',
+  'scale',
+];
+
 /**
  * Encodes with one schema and decodes what any compatible writer wrote. Both are synchronous: a writer's schema is
  * fetched once by {@link load} and its resolver kept, so the hot path never awaits.
@@ -17,7 +31,8 @@ export class AvroSerde<T> {
   readonly #type: Type;
   readonly #schemaId: number;
   readonly #registry: SchemaRegistry;
-  readonly #readers = new Map<number, { type: Type; resolver: unknown }>();
+  /** By writer's schema; null for one that is the reader's own, which is read without a detour. */
+  readonly #resolvers = new Map<number, unknown>();
   #slab = Buffer.allocUnsafe(SLAB_BYTES);
 
   private constructor(schema: AvroSchema, schemaId: number, registry: SchemaRegistry) {
@@ -64,7 +79,7 @@ export class AvroSerde<T> {
   /** The id of a writer's schema that must be {@link load}ed before this message can be decoded, or null. */
   missing(framed: Buffer): number | null {
     const id = schemaIdOf(framed);
-    return this.#readers.has(id) ? null : id;
+    return this.#resolvers.has(id) ? null : id;
   }
 
   /** Fetches a writer's schema and builds its resolver. @throws Failure `serde.unresolvable`, `registry.*` */
@@ -72,7 +87,8 @@ export class AvroSerde<T> {
     const writerSchema = await this.#registry.schemaById(schemaId);
     const type = compileType(writerSchema);
     try {
-      this.#readers.set(schemaId, { type, resolver: this.#type.createResolver(type) });
+      const isOwn = bytesText(writerSchema) === bytesText(this.schema);
+      this.#resolvers.set(schemaId, isOwn ? null : this.#type.createResolver(type));
     } catch (error) {
       throw new Failure(
         'serde.unresolvable',
@@ -92,11 +108,11 @@ export class AvroSerde<T> {
    */
   decode(framed: Buffer): T {
     const id = schemaIdOf(framed);
-    const reader = this.#readers.get(id);
-    if (reader === undefined)
+    const resolver = this.#resolvers.get(id);
+    if (resolver === undefined)
       throw new Failure('serde.not_loaded', 'stop', `schema ${id} was not loaded before decode`);
     try {
-      const { value, offset } = this.#type.decode(framed, FRAME_BYTES, reader.resolver as never);
+      const { value, offset } = this.#type.decode(framed, FRAME_BYTES, (resolver ?? undefined) as never);
       if (offset !== framed.length) throw new RangeError(`read ${offset} of ${framed.length} bytes`);
       return value as T;
     } catch (error) {
@@ -113,6 +129,11 @@ export class AvroSerde<T> {
     }
     return end;
   }
+}
+
+/** What of a schema decides how values and bytes go together, as text: equal texts, equal values. */
+function bytesText(schema: AvroSchema): string {
+  return JSON.stringify(schema, BYTES_ATTRIBUTES);
 }
 
 function nameOf(schema: AvroSchema): string {

@@ -1,20 +1,7 @@
 import avro, { type Schema, type Type } from 'avsc';
 import type { AvroSchema } from '../avro-schema.ts';
 import { type Decimal, rescale } from '../decimal.ts';
-
-/** Avro `long` as bigint: all 64 bits, no rounding. */
-const exactLong = avro.types.LongType.__with({
-  fromBuffer: (buffer: Buffer) => buffer.readBigInt64LE(),
-  toBuffer: (value: bigint) => {
-    const buffer = Buffer.allocUnsafe(8);
-    buffer.writeBigInt64LE(value);
-    return buffer;
-  },
-  fromJSON: (value: number | string) => BigInt(value),
-  toJSON: (value: bigint) => (Number.isSafeInteger(Number(value)) ? Number(value) : value.toString()),
-  isValid: (value: unknown) => typeof value === 'bigint',
-  compare: (a: bigint, b: bigint) => (a === b ? 0 : a < b ? -1 : 1),
-});
+import { exactLong } from './exact-long.ts';
 
 /** Avro `decimal` over bytes or a fixed: two's complement, big-endian, of the unscaled number. */
 class DecimalType extends avro.types.LogicalType {

@@ -1,4 +1,4 @@
-import type { FetchedBatch, Kafka, PartitionOffset } from '../../../connectors/kafka/port.ts';
+import type { ConsumerRecord, FetchedBatch, Kafka, PartitionOffset } from '../../../connectors/kafka/port.ts';
 import { must } from '../../../infra/process/assert.ts';
 import type { SchemaRegistry } from '../../../schemas/serde/schema-registry.ts';
 import type { BodySerdes } from '../body-serdes.ts';
@@ -115,10 +115,19 @@ export class GlobalTables {
       this.#inputs.find(({ topic }) => topic === batch.topic),
       `no global table reads ${batch.topic}`,
     );
-    await input.decoder.prepare(batch.records);
-    for (const raw of batch.records)
-      for (const { sourceId, record } of input.admit(raw, this.#onDrop))
-        must(this.#tables.get(sourceId), `no global table ${sourceId}`).graph.process(sourceId, record);
+    for (const raw of batch.records) await this.#applyRecord(input, raw);
     for (const store of this.#stores.values()) store.commit();
+  }
+
+  async #applyRecord(input: InputTopic, raw: ConsumerRecord): Promise<void> {
+    for (let admitted = input.admit(raw, this.#onDrop); ; admitted = input.admit(raw, this.#onDrop)) {
+      if (admitted === null) {
+        await input.decoder.load(raw);
+        continue;
+      }
+      for (const { sourceId, record } of admitted)
+        must(this.#tables.get(sourceId), `no global table ${sourceId}`).graph.process(sourceId, record);
+      return;
+    }
   }
 }

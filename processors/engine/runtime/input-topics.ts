@@ -29,8 +29,15 @@ export interface InputTopic {
   /** Repartitioned records: the application's own. */
   readonly isInternal: boolean;
   readonly decoder: MessageDecoder;
-  /** The records that the sources make of a message; what they refuse is told to `onDrop`. */
-  admit(message: ConsumerRecord, onDrop: (nodeId: string, reason: DropReason) => void): SourcedRecord[];
+  /**
+   * The records that the sources make of a message; what they refuse is told to `onDrop`. Null when the decoder has to
+   * load the writer's schemas first.
+   * @throws Failure `engine.undecodable` (stop)
+   */
+  admit(
+    message: ConsumerRecord,
+    onDrop: (nodeId: string, reason: DropReason) => void,
+  ): readonly SourcedRecord[] | null;
 }
 
 /** The input topics of a set of nodes, in order of their names. */
@@ -76,6 +83,7 @@ function catalogueInput(
     decoder,
     admit(raw, onDrop) {
       const message = decoder.decode(raw);
+      if (message === null) return null;
       const admitted: SourcedRecord[] = [];
       for (const { source, time } of timed) {
         const record = sourceRecord(source, time, message);
@@ -103,11 +111,10 @@ function repartitionInput(
     isTable: plan.form !== 'record',
     isInternal: true,
     decoder,
-    admit: (raw) => [
-      {
-        sourceId: source.id,
-        record: repartitionRecord(plan.form, decoder.decode(raw), eventTimeHeader(raw)),
-      },
-    ],
+    admit(raw) {
+      const message = decoder.decode(raw);
+      if (message === null) return null;
+      return [{ sourceId: source.id, record: repartitionRecord(plan.form, message, eventTimeHeader(raw)) }];
+    },
   };
 }

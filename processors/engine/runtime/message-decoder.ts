@@ -12,10 +12,10 @@ export const EVENT_TIME_HEADER = '__event_ts';
 
 /** Reads the messages of one topic. */
 export interface MessageDecoder {
-  /** Fetches the writers' schemas that the records need. To be called before {@link decode}. */
-  prepare(records: readonly ConsumerRecord[]): Promise<void>;
-  /** @throws Failure `engine.undecodable` (stop) */
-  decode(record: ConsumerRecord): Message;
+  /** Null when the writers' schemas of the record have to be {@link load}ed first. @throws Failure `engine.undecodable` (stop) */
+  decode(record: ConsumerRecord): Message | null;
+  /** Fetches the writers' schemas that the record needs. */
+  load(record: ConsumerRecord): Promise<void>;
 }
 
 /** A topic of the catalogue: framed keys and values of any compatible writer. */
@@ -23,19 +23,25 @@ export function catalogueDecoder(topic: PlanTopic, registry: SchemaRegistry): Me
   const keys = AvroSerde.reader<unknown>(registry, topic.key);
   const values = AvroSerde.reader<unknown>(registry, topic.value);
   return {
-    async prepare(records) {
-      for (const record of records) {
-        await load(keys, record, record.key);
-        await load(values, record, record.value);
+    async load(record) {
+      await load(keys, record, record.key);
+      await load(values, record, record.value);
+    },
+    decode(record) {
+      const { key, value } = record;
+      try {
+        if (key !== null && keys.missing(key) !== null) return null;
+        if (value !== null && values.missing(value) !== null) return null;
+        return {
+          key: key === null ? null : keys.decode(key),
+          keyBody: key === null ? null : key.subarray(FRAME_BYTES),
+          value: value === null ? null : values.decode(value),
+          timestamp: record.timestamp,
+        };
+      } catch (error) {
+        throw undecodable(record, error);
       }
     },
-    decode: (record) =>
-      located(record, () => ({
-        key: record.key === null ? null : keys.decode(record.key),
-        keyBody: record.key === null ? null : record.key.subarray(FRAME_BYTES),
-        value: record.value === null ? null : values.decode(record.value),
-        timestamp: record.timestamp,
-      })),
   };
 }
 
@@ -44,14 +50,20 @@ export function repartitionDecoder(topic: PlanRepartition, serdes: BodySerdes): 
   const keys = serdes(topic.key);
   const values = serdes(topic.form === 'change' ? changeSchema(topic.value) : topic.value);
   return {
-    prepare: () => Promise.resolve(),
-    decode: (record) =>
-      located(record, () => ({
-        key: record.key === null ? null : keys.decodeBody(record.key),
-        keyBody: record.key,
-        value: record.value === null ? null : values.decodeBody(record.value),
-        timestamp: record.timestamp,
-      })),
+    load: () => Promise.resolve(),
+    decode(record) {
+      const { key, value } = record;
+      try {
+        return {
+          key: key === null ? null : keys.decodeBody(key),
+          keyBody: key,
+          value: value === null ? null : values.decodeBody(value),
+          timestamp: record.timestamp,
+        };
+      } catch (error) {
+        throw undecodable(record, error);
+      }
+    },
   };
 }
 
@@ -74,10 +86,14 @@ function located<T>(record: ConsumerRecord, step: () => T): T {
   try {
     return step();
   } catch (error) {
-    const place = `${record.topic}[${record.partition}] offset ${record.offset}`;
-    throw new Failure('engine.undecodable', 'stop', `the record at ${place} cannot be decoded`, {
-      cause: error,
-      fix: 'find out who wrote it; to go on without it, move the committed offset of the group past it',
-    });
+    throw undecodable(record, error);
   }
+}
+
+function undecodable(record: ConsumerRecord, cause: unknown): Failure {
+  const place = `${record.topic}[${record.partition}] offset ${record.offset}`;
+  return new Failure('engine.undecodable', 'stop', `the record at ${place} cannot be decoded`, {
+    cause,
+    fix: 'find out who wrote it; to go on without it, move the committed offset of the group past it',
+  });
 }

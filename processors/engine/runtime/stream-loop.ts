@@ -7,7 +7,7 @@ import { judgeMissingRecords } from './overtaken.ts';
 import type { PendingOutput } from './pending-output.ts';
 import type { ProgressCuts } from './progress-cuts.ts';
 import type { ReadPosition } from './read-position.ts';
-import type { StreamTask } from './stream-task.ts';
+import type { Lacking, StreamTask } from './stream-task.ts';
 import type { TaskAssignment } from './task-assignment.ts';
 
 /** Records that one input partition may hold unprocessed before it is paused; it goes on when half are left. */
@@ -57,6 +57,7 @@ export class StreamLoop {
       this.#round++;
       for (const batch of batches) await this.#receive(batch);
       busy = await this.#process();
+      this.#resume();
       this.#parts.cuts.apply(assignment.tasks);
       if (this.#commitIsDue(busy)) await assignment.commit();
     }
@@ -82,7 +83,7 @@ export class StreamLoop {
         partition === batch.partition && inputs.some(({ input }) => input.topic === batch.topic),
     );
     if (task === undefined) return;
-    await task.receive(batch, this.#round);
+    task.receive(batch, this.#round);
     for (const input of task.inputs) {
       if (input.paused || input.length < BUFFERED_RECORDS_MAX) continue;
       input.paused = true;
@@ -92,30 +93,38 @@ export class StreamLoop {
 
   /** Gives each task a slice; returns whether there is more to do at once. */
   async #process(): Promise<boolean> {
-    const unlisted = new Set<ReadPosition>();
-    let busy = this.#processSlices(unlisted);
-    if (unlisted.size === 0) return busy;
-    await this.#list(unlisted);
-    busy = this.#processSlices(new Set()) || busy;
-    return busy;
+    const lacking = nothingLacking();
+    const busy = this.#processSlices(lacking);
+    const { ends, schemas } = lacking;
+    if (ends.size === 0 && schemas.size === 0) return busy;
+    for (const input of schemas) await input.prepare();
+    if (ends.size > 0) await this.#list(ends);
+    return this.#processSlices(nothingLacking()) || busy || schemas.size > 0;
   }
 
-  #processSlices(unlisted: Set<ReadPosition>): boolean {
+  #processSlices(lacking: Lacking): boolean {
     let busy = false;
-    for (const task of this.#parts.assignment.tasks) busy = this.#processSlice(task, unlisted) || busy;
+    for (const task of this.#parts.assignment.tasks) busy = this.#processSlice(task, lacking) || busy;
     return busy;
   }
 
-  #processSlice(task: StreamTask, unlisted: Set<ReadPosition>): boolean {
+  #processSlice(task: StreamTask, lacking: Lacking): boolean {
     for (let i = 0; i < SLICE_RECORDS_MAX; i++) {
-      const input = task.next(unlisted);
+      const input = task.next(lacking);
       if (input === null) return false;
       task.process(input);
-      if (!input.paused || input.length > BUFFERED_RECORDS_MAX / 2) continue;
-      input.paused = false;
-      this.#parts.fetcher.resume([input.read.partition]);
     }
     return true;
+  }
+
+  /** Also what took no processing has left a buffer: records of which no source makes anything. */
+  #resume(): void {
+    for (const { inputs } of this.#parts.assignment.tasks)
+      for (const input of inputs) {
+        if (!input.paused || input.length > BUFFERED_RECORDS_MAX / 2) continue;
+        input.paused = false;
+        this.#parts.fetcher.resume([input.read.partition]);
+      }
   }
 
   async #list(unlisted: ReadonlySet<ReadPosition>): Promise<void> {
@@ -141,6 +150,8 @@ export class StreamLoop {
     return Math.min(POLL_MAX_MS, Math.max(0, commitIntervalMs - committer.ageMs));
   }
 }
+
+const nothingLacking = (): Lacking => ({ ends: new Set(), schemas: new Set() });
 
 function stagedEntries(tasks: readonly StreamTask[]): number {
   let staged = 0;

@@ -1,15 +1,14 @@
 import { must } from '../../../infra/process/assert.ts';
 import { Failure } from '../../../infra/process/failure.ts';
-import type { ConsumerRecord, FetchedBatch, ProducerRecord } from '../../../connectors/kafka/port.ts';
+import type { FetchedBatch, ProducerRecord } from '../../../connectors/kafka/port.ts';
 import type { PlanStore } from '../plan/plan.ts';
 import type { ProcessorGraph } from '../processor-graph.ts';
 import type { OperatorCounts } from '../operator-counts.ts';
-import type { DropReason } from '../record.ts';
 import type { StateStore } from '../state/store.ts';
 import type { Checkpoint, TaskState } from '../state/task-state.ts';
 import type { GlobalTables } from './global-reader.ts';
 import type { OperatorProgress } from './operator-progress.ts';
-import type { BufferedRecord, PartitionBuffer } from './partition-buffer.ts';
+import type { PartitionBuffer } from './partition-buffer.ts';
 import type { ReadPosition } from './read-position.ts';
 
 /** What a task is made of. `inputs` stand in order of their topics' names. */
@@ -24,6 +23,14 @@ export interface TaskParts {
   readonly changelog: (store: string) => string;
   /** Its operators that go by event time. */
   readonly progress: readonly OperatorProgress[];
+}
+
+/** What tasks cannot go on without. */
+export interface Lacking {
+  /** Partitions whose end has to be listed. */
+  readonly ends: Set<ReadPosition>;
+  /** Inputs whose next record was written with a schema that is not known yet. */
+  readonly schemas: Set<PartitionBuffer>;
 }
 
 /** One partition of one sub-topology at work: inputs, operators, stores. */
@@ -51,40 +58,32 @@ export class StreamTask {
     return this.#parts.storePlans;
   }
 
-  /** Takes what was fetched of one of its partitions. Schemas are loaded here, so that processing never waits. */
-  async receive(batch: FetchedBatch, round: number): Promise<void> {
+  /** Takes what was fetched of one of its partitions. */
+  receive(batch: FetchedBatch, round: number): void {
     const buffer = must(
       this.inputs.find(({ input }) => input.topic === batch.topic),
       `task ${this.id} does not read ${batch.topic}`,
     );
-    await buffer.input.decoder.prepare(batch.records);
-    let offset = 0;
-    const onDrop = (sourceId: string, reason: DropReason): void =>
-      buffer.refuse({ offset, sourceId, reason });
-    for (const record of batch.records) {
-      ({ offset } = record);
-      const buffered = admit(buffer, record, round, onDrop);
-      if (buffered !== null) buffer.push(buffered);
-    }
-    buffer.read.moveTo(batch.nextOffset);
+    buffer.push(batch, round);
   }
 
   /**
    * The input whose head is next, or null while there is none or an earlier record may still be on its way: every
-   * other input must have something buffered or be clear for it, and so must every global table. Partitions whose
-   * end has to be listed first are added to `unlisted`.
+   * other input must have something buffered or be clear for it, and so must every global table. What has to come from
+   * Kafka or the registry first is added to `lacking`.
+   * @throws Failure `engine.undecodable` (stop)
    */
-  next(unlisted: Set<ReadPosition>): PartitionBuffer | null {
+  next(lacking: Lacking): PartitionBuffer | null {
     const chosen = this.#choose();
-    if (chosen === null) return null;
+    if (chosen === null) return this.#lackSchemas(lacking, null);
     const round = must(chosen.head, 'a chosen input has a head').round;
-    let clear = this.#parts.globals.areClearFor(round, unlisted);
+    let clear = this.#parts.globals.areClearFor(round, lacking.ends);
     for (const { length, read } of this.inputs) {
       if (length > 0 || read.isClearFor(round)) continue;
       clear = false;
-      if (read.needsListing(round)) unlisted.add(read);
+      if (read.needsListing(round)) lacking.ends.add(read);
     }
-    return clear ? chosen : null;
+    return this.#lackSchemas(lacking, clear ? chosen : null);
   }
 
   /** Runs an input's head through the operators. @throws Failure that names the record's place */
@@ -162,6 +161,17 @@ export class StreamTask {
     await this.#parts.state.close();
   }
 
+  /** An input whose next record cannot be read yet may have an earlier one than the chosen. */
+  #lackSchemas({ schemas }: Lacking, chosen: PartitionBuffer | null): PartitionBuffer | null {
+    let isReadable = true;
+    for (const input of this.inputs) {
+      if (!input.needsSchemas) continue;
+      schemas.add(input);
+      isReadable = false;
+    }
+    return isReadable ? chosen : null;
+  }
+
   /**
    * Event streams in order of event time, tables in order of commit. A table's change goes before an event that was
    * committed after it, or with it: event times of the one and commit times of the other cannot be compared. Ties go
@@ -180,19 +190,4 @@ export class StreamTask {
     if (stream === null || table === null) return stream ?? table;
     return (table.head?.commitTime ?? 0) <= (stream.head?.commitTime ?? 0) ? table : stream;
   }
-}
-
-/** Null where no source makes a record of it. */
-function admit(
-  { input }: PartitionBuffer,
-  raw: ConsumerRecord,
-  round: number,
-  onDrop: (sourceId: string, reason: DropReason) => void,
-): BufferedRecord | null {
-  const records = input.admit(raw, onDrop);
-  // A stream's, whose time is that of the event, comes behind a table's.
-  const last = records.at(-1)?.record;
-  if (last === undefined) return null;
-  const { time, commitTime } = last;
-  return { offset: raw.offset, round, time: input.isTable ? commitTime : time, commitTime, records };
 }

@@ -29,7 +29,7 @@ function input(topic: string, isTable: boolean): InputTopic {
     topic,
     isTable,
     isInternal: false,
-    decoder: { prepare: () => Promise.resolve(), decode },
+    decoder: { load: () => Promise.resolve(), decode },
     admit: (raw) => {
       const record = {
         ...decode(raw),
@@ -84,17 +84,19 @@ function taskOver(inputs: readonly InputTopic[], globalsAreClear: () => boolean 
     changelog: (store) => store,
     progress: [],
   });
-  const run = (): { seen: string[]; unlisted: ReadPosition[] } => {
-    const unlisted = new Set<ReadPosition>();
-    for (let next = task.next(unlisted); next !== null; next = task.next(unlisted)) task.process(next);
-    return { seen: seen.splice(0), unlisted: [...unlisted] };
+  const run = (): { seen: string[]; unlisted: ReadPosition[]; unreadable: PartitionBuffer[] } => {
+    const ends = new Set<ReadPosition>();
+    const schemas = new Set<PartitionBuffer>();
+    const lacking = { ends, schemas };
+    for (let next = task.next(lacking); next !== null; next = task.next(lacking)) task.process(next);
+    return { seen: seen.splice(0), unlisted: [...ends], unreadable: [...schemas] };
   };
   return { task, run };
 }
 
-test('streams go in order of event time, ties by topic', async () => {
+test('streams go in order of event time, ties by topic', () => {
   const { task, run } = taskOver([input('a', false), input('b', false)]);
-  await task.receive(
+  task.receive(
     batch('a', [
       { offset: 0, time: 5 },
       { offset: 1, time: 3 },
@@ -102,7 +104,7 @@ test('streams go in order of event time, ties by topic', async () => {
     ]),
     1,
   );
-  await task.receive(
+  task.receive(
     batch('b', [
       { offset: 0, time: 4 },
       { offset: 1, time: 9 },
@@ -114,16 +116,16 @@ test('streams go in order of event time, ties by topic', async () => {
   expect(run().seen).toEqual(['b@4', 'a@5', 'a@3', 'a@9', 'b@9', 'b@10']);
 });
 
-test('a change of a table goes before an event that was committed after it, whatever the event times', async () => {
+test('a change of a table goes before an event that was committed after it, whatever the event times', () => {
   const { task, run } = taskOver([input('events', false), input('rows', true)]);
-  await task.receive(
+  task.receive(
     batch('events', [
       { offset: 0, time: 1, committed: 100 },
       { offset: 1, time: 2, committed: 300 },
     ]),
     1,
   );
-  await task.receive(
+  task.receive(
     batch('rows', [
       { offset: 0, time: 100 },
       { offset: 1, time: 200 },
@@ -135,32 +137,32 @@ test('a change of a table goes before an event that was committed after it, what
   expect(run().seen).toEqual(['rows@100', 'events@1', 'rows@200', 'events@2', 'rows@400']);
 });
 
-test('an event waits until every other input has been read to an end that was listed after it came', async () => {
+test('an event waits until every other input has been read to an end that was listed after it came', () => {
   const { task, run } = taskOver([input('events', false), input('rows', true)]);
-  await task.receive(batch('events', [{ offset: 0, time: 50 }]), 7);
+  task.receive(batch('events', [{ offset: 0, time: 50 }]), 7);
   const { seen, unlisted } = run();
   expect(seen).toEqual([]);
   expect(unlisted.map(({ partition }) => partition.topic)).toEqual(['rows']);
   unlisted[0]?.listed(7, 2);
-  expect(run()).toEqual({ seen: [], unlisted: [] });
-  await task.receive(batch('rows', [{ offset: 0, time: 40 }]), 8);
+  expect(run()).toEqual({ seen: [], unlisted: [], unreadable: [] });
+  task.receive(batch('rows', [{ offset: 0, time: 40 }]), 8);
   expect(run().seen).toEqual(['rows@40']);
-  await task.receive(batch('rows', [], 2), 9);
+  task.receive(batch('rows', [], 2), 9);
   expect(run().seen).toEqual(['events@50']);
 });
 
-test('an event waits for the global tables', async () => {
+test('an event waits for the global tables', () => {
   let clear = false;
   const { task, run } = taskOver([input('events', false)], () => clear);
-  await task.receive(batch('events', [{ offset: 0, time: 1 }]), 1);
+  task.receive(batch('events', [{ offset: 0, time: 1 }]), 1);
   expect(run().seen).toEqual([]);
   clear = true;
   expect(run().seen).toEqual(['events@1']);
 });
 
-test('what is processed is the first offset that is not, or the end of what was read', async () => {
+test('what is processed is the first offset that is not, or the end of what was read', () => {
   const { task, run } = taskOver([input('events', false), input('more', false)]);
-  await task.receive(
+  task.receive(
     batch(
       'events',
       [
@@ -176,4 +178,56 @@ test('what is processed is the first offset that is not, or the end of what was 
   run();
   expect(task.inputs[0]?.processed).toBe(12);
   expect(task.takeProcessed()).toBe(2);
+});
+
+test('a task waits for the schemas of a record that may be the next, and for no others', async () => {
+  let isLoaded = false;
+  const plain = input('events', false);
+  const load = async (): Promise<void> => void (isLoaded = true);
+  const evolved: InputTopic = {
+    ...plain,
+    decoder: { ...plain.decoder, load },
+    admit: (raw, onDrop) => (raw.offset === 1 && !isLoaded ? null : plain.admit(raw, onDrop)),
+  };
+  const { task, run } = taskOver([evolved, input('more', false)]);
+  task.receive(
+    batch('events', [
+      { offset: 0, time: 1 },
+      { offset: 1, time: 3 },
+    ]),
+    1,
+  );
+  task.receive(
+    batch('more', [
+      { offset: 0, time: 2 },
+      { offset: 1, time: 4 },
+    ]),
+    1,
+  );
+  for (const each of task.inputs) each.read.listed(1, each.read.position);
+  const { seen, unreadable } = run();
+  expect(seen).toEqual(['events@1']);
+  expect(unreadable).toEqual([task.inputs[0]]);
+  expect(task.inputs[0]?.processed).toBe(1);
+  await unreadable[0]?.prepare();
+  expect(run().seen).toEqual(['more@2', 'events@3', 'more@4']);
+});
+
+test('records of which a source makes nothing are passed, and hold nobody up', () => {
+  const plain = input('events', false);
+  const picky: InputTopic = {
+    ...plain,
+    admit: (raw, onDrop) => {
+      if (raw.offset > 0) return plain.admit(raw, onDrop);
+      onDrop('events', 'null_value');
+      return [];
+    },
+  };
+  const { task, run } = taskOver([picky]);
+  task.receive(batch('events', [{ offset: 0, time: 1 }], 3), 1);
+  expect(task.inputs[0]?.processed).toBe(0);
+  expect(run().seen).toEqual([]);
+  expect(task.inputs[0]?.length).toBe(0);
+  expect(task.inputs[0]?.processed).toBe(3);
+  expect(task.inputs[0]?.takeRefusals()).toEqual([{ offset: 0, sourceId: 'events', reason: 'null_value' }]);
 });
