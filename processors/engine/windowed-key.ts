@@ -5,7 +5,7 @@ import type { AvroField, AvroRecord, AvroSchema } from '../../schemas/avro-schem
  * The key of a window's result: the fields of the events' key, or `key` where that is no record, and the bounds of the
  * window in milliseconds since the Unix epoch.
  */
-export type Windowed<K> = (K extends Uint8Array
+export type Windowed<K> = (K extends Uint8Array | string | number | bigint | boolean
   ? { readonly key: K }
   : K extends object
     ? K
