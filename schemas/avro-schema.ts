@@ -1,7 +1,7 @@
 /** Avro 1.11 schemas as plain JSON: https://avro.apache.org/docs/1.11.1/specification/ */
 export type AvroPrimitive = 'null' | 'boolean' | 'int' | 'long' | 'float' | 'double' | 'bytes' | 'string';
 
-export interface AvroLogical {
+export interface AvroLogical extends KeyProperty {
   readonly type: AvroPrimitive;
   readonly logicalType: string;
   readonly precision?: number;
@@ -9,8 +9,17 @@ export interface AvroLogical {
 }
 
 /** A primitive with properties for other readers. */
-interface AvroAnnotated extends ConnectProperties {
+interface AvroAnnotated extends ConnectProperties, KeyProperty {
   readonly type: AvroPrimitive;
+}
+
+/** A primitive as a file of its own: only keys are. */
+export type AvroKey = AvroLogical | AvroAnnotated;
+
+/** In `.avsc` files, for the types that are generated from them. */
+interface KeyProperty {
+  /** What a key identifies: the full name of the record that is the key of the same things, or, of a primitive, any name. */
+  readonly 'millrace.key'?: string;
 }
 
 /** How Kafka Connect names a schema. */
@@ -55,7 +64,7 @@ export interface AvroField {
   readonly 'pg.type'?: string;
 }
 
-export interface AvroRecord extends ConnectProperties {
+export interface AvroRecord extends ConnectProperties, KeyProperty {
   readonly type: 'record';
   readonly name: string;
   readonly namespace?: string;

@@ -1,5 +1,4 @@
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import type { AvroRecord } from './avro-schema.ts';
 import { type SchemaFile, generateTypes } from './codegen.ts';
 
 const FOLDER = new URL('superstore/', import.meta.url);
@@ -13,7 +12,7 @@ export function readSchemaFiles(folder: URL): readonly SchemaFile[] {
   const names = readdirSync(folder).filter((name) => name.endsWith('.avsc'));
   return names.toSorted().map((name) => ({
     name: name.slice(0, -'.avsc'.length),
-    schema: JSON.parse(readFileSync(new URL(name, folder), 'utf8')) as AvroRecord,
+    schema: JSON.parse(readFileSync(new URL(name, folder), 'utf8')) as SchemaFile['schema'],
   }));
 }
 

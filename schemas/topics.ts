@@ -4,7 +4,7 @@ import { streamTopic, tableTopic } from './topic.ts';
 
 const PARTITIONS = 4;
 
-/** Ids of aggregates and payloads of events, as the source's outbox writes them. */
+/** Payloads of events, as the source's outbox writes them. */
 const text: Schema<string> = { avro: 'string' };
 
 /**
@@ -19,7 +19,7 @@ export const topics = {
   /** The topic of {@link topics.orderLines}, read for what happened to a line as well. */
   sales: tableTopic('public.order_lines', schema.orderLineKeySchema, schema.saleSchema, PARTITIONS),
   /** Events of the outbox's aggregate type `cart`: the cart's id, and the event as JSON. */
-  cartEvents: streamTopic('outbox.event.cart', text, text, PARTITIONS),
+  cartEvents: streamTopic('outbox.event.cart', schema.cartKeySchema, text, PARTITIONS),
   orderFulfilment: tableTopic(
     'order_fulfilment',
     schema.fulfilmentKeySchema,
@@ -62,5 +62,5 @@ export const topics = {
     schema.customerSessionSchema,
     PARTITIONS,
   ),
-  carts: tableTopic('carts', text, schema.cartSchema, PARTITIONS),
+  carts: tableTopic('carts', schema.cartKeySchema, schema.cartSchema, PARTITIONS),
 } as const;

@@ -1,7 +1,12 @@
 // Generated from the .avsc files in this folder by `npm run schemas:types`. Do not edit.
 import type { Decimal } from '../decimal.ts';
+import type { Key } from '../key.ts';
 import type { Schema } from '../schema.ts';
 import type { EpochDays, TimestampMillis } from '../time-units.ts';
+
+export type CartKey = Key<'outbox.cart', string>;
+
+export const cartKeySchema: Schema<CartKey> = { avro: "string" };
 
 /** A cart as its events have made it. */
 export interface Cart {
@@ -19,14 +24,14 @@ export interface Cart {
 export const cartSchema: Schema<Cart> = { avro: {"type":"record","name":"Value","namespace":"superstore.carts","doc":"A cart as its events have made it.","fields":[{"name":"customer_id","type":["null","string"],"default":null},{"name":"status","type":"string","doc":"open or checked_out."},{"name":"quantities","type":{"type":"map","values":"int"},"doc":"By product."},{"name":"events","type":"int","doc":"Events that this state is made of."},{"name":"unread","type":"int","doc":"Those among them that this version does not know or cannot read."}]} };
 
 /** Key of the customers table. */
-export interface CustomerKey {
+export interface CustomerKey extends Key<'public.customers.Key'> {
   readonly customer_id: string;
 }
 
 export const customerKeySchema: Schema<CustomerKey> = { avro: {"type":"record","name":"Key","namespace":"public.customers","doc":"Key of the customers table.","fields":[{"name":"customer_id","type":"string"}]} };
 
 /** One row per customer with at least one order line. */
-export interface CustomerRevenueKey {
+export interface CustomerRevenueKey extends Key<'public.customers.Key'> {
   readonly customer_id: string;
 }
 
@@ -46,7 +51,7 @@ export interface CustomerRevenue {
 export const customerRevenueSchema: Schema<CustomerRevenue> = { avro: {"type":"record","name":"Value","namespace":"superstore.customer_revenue","doc":"What a customer has bought so far.","fields":[{"name":"customer_id","type":"string"},{"name":"name","type":["null","string"],"default":null},{"name":"segment","type":["null","string"],"default":null},{"name":"lines","type":"int"},{"name":"quantity","type":"long"},{"name":"revenue","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4}},{"name":"profit","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4}}]} };
 
 /** One row per visit of a customer. */
-export interface CustomerSessionKey {
+export interface CustomerSessionKey extends Key<'public.customers.Key'> {
   readonly customer_id: string;
   readonly window_start: TimestampMillis;
   readonly window_end: TimestampMillis;
@@ -74,7 +79,7 @@ export interface Customer {
 export const customerSchema: Schema<Customer> = { avro: {"type":"record","name":"Value","namespace":"public.customers","doc":"What pipelines read of a customer.","fields":[{"name":"customer_id","type":"string"},{"name":"name","type":["null","string"],"default":null},{"name":"segment","type":["null","string"],"default":null,"doc":"Consumer, Corporate or Home Office."}]} };
 
 /** One row per order that was shipped in time. */
-export interface FulfilmentKey {
+export interface FulfilmentKey extends Key<'public.orders.Key'> {
   readonly order_id: string;
 }
 
@@ -97,7 +102,7 @@ export interface Fulfilment {
 export const fulfilmentSchema: Schema<Fulfilment> = { avro: {"type":"record","name":"Value","namespace":"superstore.order_fulfilment","doc":"An order with its shipment and its customer.","fields":[{"name":"order_id","type":"string"},{"name":"order_date","type":{"type":"int","logicalType":"date"}},{"name":"ship_date","type":{"type":"int","logicalType":"date"}},{"name":"days_to_ship","type":"int"},{"name":"ship_mode","type":["null","string"],"default":null},{"name":"customer_id","type":["null","string"],"default":null},{"name":"customer_name","type":["null","string"],"default":null,"doc":"The customer's name when the order was joined."},{"name":"segment","type":["null","string"],"default":null},{"name":"region","type":["null","string"],"default":null}]} };
 
 /** One row per order of a customer. */
-export interface OrderCustomerKey {
+export interface OrderCustomerKey extends Key<'public.orders.Key'> {
   readonly order_id: string;
 }
 
@@ -118,7 +123,7 @@ export interface OrderCustomer {
 export const orderCustomerSchema: Schema<OrderCustomer> = { avro: {"type":"record","name":"Value","namespace":"superstore.order_customer","doc":"An order with its customer as of the order, and the newest.","fields":[{"name":"order_id","type":"string"},{"name":"customer_id","type":"string"},{"name":"name_then","type":["null","string"],"default":null,"doc":"The customer's name when the order was committed."},{"name":"name_now","type":["null","string"],"default":null,"doc":"The newest name that was read before the order."},{"name":"segment_then","type":["null","string"],"default":null},{"name":"segment_now","type":["null","string"],"default":null}]} };
 
 /** One row per order whose customer exists. */
-export interface OrderDenormKey {
+export interface OrderDenormKey extends Key<'public.orders.Key'> {
   readonly order_id: string;
 }
 
@@ -137,14 +142,14 @@ export interface OrderDenorm {
 export const orderDenormSchema: Schema<OrderDenorm> = { avro: {"type":"record","name":"Value","namespace":"superstore.orders_denorm","doc":"An order with its customer, both as they are now.","fields":[{"name":"order_id","type":"string"},{"name":"order_date","type":["null",{"type":"int","logicalType":"date"}],"default":null},{"name":"region","type":["null","string"],"default":null},{"name":"customer_id","type":["null","string"],"default":null},{"name":"customer_name","type":["null","string"],"default":null},{"name":"segment","type":["null","string"],"default":null}]} };
 
 /** Key of the orders table. */
-export interface OrderKey {
+export interface OrderKey extends Key<'public.orders.Key'> {
   readonly order_id: string;
 }
 
 export const orderKeySchema: Schema<OrderKey> = { avro: {"type":"record","name":"Key","namespace":"public.orders","doc":"Key of the orders table.","fields":[{"name":"order_id","type":"string"}]} };
 
 /** Key of the order_lines table. */
-export interface OrderLineKey {
+export interface OrderLineKey extends Key<'public.order_lines.Key'> {
   readonly line_id: number;
 }
 
@@ -164,7 +169,7 @@ export interface OrderLine {
 export const orderLineSchema: Schema<OrderLine> = { avro: {"type":"record","name":"Value","namespace":"public.order_lines","doc":"What pipelines read of an order line.","fields":[{"name":"line_id","type":"int"},{"name":"order_id","type":["null","string"],"default":null},{"name":"customer_id","type":["null","string"],"default":null},{"name":"quantity","type":["null","int"],"default":null},{"name":"sales","type":["null",{"type":"bytes","logicalType":"decimal","precision":12,"scale":4}],"default":null,"doc":"What the customer paid for the line."},{"name":"profit","type":["null",{"type":"bytes","logicalType":"decimal","precision":12,"scale":4}],"default":null}]} };
 
 /** One row per order, shipped or not. */
-export interface OrderShippingKey {
+export interface OrderShippingKey extends Key<'public.orders.Key'> {
   readonly order_id: string;
 }
 
@@ -196,7 +201,7 @@ export interface Order {
 export const orderSchema: Schema<Order> = { avro: {"type":"record","name":"Value","namespace":"public.orders","doc":"What pipelines read of an order.","fields":[{"name":"order_id","type":"string"},{"name":"order_date","type":["null",{"type":"int","logicalType":"date"}],"default":null,"doc":"The event time of the order."},{"name":"customer_id","type":["null","string"],"default":null},{"name":"region","type":["null","string"],"default":null}]} };
 
 /** One row per segment and hour with sales. */
-export interface RevenuePerHourKey {
+export interface RevenuePerHourKey extends Key<'superstore.segment.Key'> {
   readonly segment: string;
   readonly window_start: TimestampMillis;
   readonly window_end: TimestampMillis;
@@ -237,7 +242,7 @@ export interface Sale {
 export const saleSchema: Schema<Sale> = { avro: {"type":"record","name":"Value","namespace":"public.order_lines","doc":"An order line as an event: what pipelines that count sales read of it.","fields":[{"name":"line_id","type":"int"},{"name":"customer_id","type":["null","string"],"default":null},{"name":"quantity","type":["null","int"],"default":null},{"name":"sales","type":["null",{"type":"bytes","logicalType":"decimal","precision":12,"scale":4}],"default":null,"doc":"What the customer paid for the line."},{"name":"__op","type":"string","default":"u","doc":"c insert, u update, r read by a snapshot."}]} };
 
 /** A kind of customers. */
-export interface SegmentKey {
+export interface SegmentKey extends Key<'superstore.segment.Key'> {
   readonly segment: string;
 }
 
@@ -252,7 +257,7 @@ export interface SegmentSale {
 export const segmentSaleSchema: Schema<SegmentSale> = { avro: {"type":"record","name":"SegmentSale","namespace":"superstore.revenue_per_hour","doc":"A sale in its customer's segment.","fields":[{"name":"segment","type":["null","string"],"default":null},{"name":"sales","type":{"type":"bytes","logicalType":"decimal","precision":18,"scale":4}}]} };
 
 /** Key of the shipments table. */
-export interface ShipmentKey {
+export interface ShipmentKey extends Key<'public.orders.Key'> {
   readonly order_id: string;
 }
 

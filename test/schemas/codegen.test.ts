@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { AvroField, AvroRecord, AvroSchema } from '../../schemas/avro-schema.ts';
-import { generateTypes } from '../../schemas/codegen.ts';
+import { type SchemaFile, generateTypes } from '../../schemas/codegen.ts';
 import { decimal } from '../../schemas/decimal.ts';
 import { expectedModule } from '../../schemas/generate.ts';
 import { compileType } from '../../schemas/serde/avro-type.ts';
@@ -197,3 +197,44 @@ test.each([['shop.Missing' as const], ['Missing.Too' as const]])(
     expect(() => textOf(name)).toThrow('no TypeScript type');
   },
 );
+
+describe('a key', () => {
+  const key = (namespace: string, named?: string): AvroRecord => ({
+    type: 'record',
+    name: 'Key',
+    namespace,
+    ...(named === undefined ? {} : { 'millrace.key': named }),
+    fields: [{ name: 'id', type: 'long' }],
+  });
+  const generated = (...files: readonly SchemaFile[]): string => generateTypes(files, '');
+  const orders: SchemaFile = { name: 'order-key', schema: key('orders') };
+
+  test('identifies what its record is called, or what millrace.key says, and its bytes do not', () => {
+    const text = generated(orders, { name: 'shipment-key', schema: key('shipments', 'orders.Key') });
+    expect(text).toContain("import type { Key } from '../key.ts';\nimport type { Schema }");
+    expect(text).toContain(
+      "export interface OrderKey extends Key<'orders.Key'> {\n  readonly id: bigint;\n}",
+    );
+    expect(text).toContain("export interface ShipmentKey extends Key<'orders.Key'> {");
+    expect(text).toContain(`Schema<ShipmentKey> = { avro: ${JSON.stringify(key('shipments'))} }`);
+  });
+
+  test('that is no record is called what millrace.key says', () => {
+    const id = { name: 'cart-key', schema: { type: 'string', 'millrace.key': 'cart' } } as const;
+    const uuid = { type: 'string', logicalType: 'uuid' } as const;
+    const text = generated(id, { name: 'user-key', schema: { ...uuid, 'millrace.key': 'user' } });
+    expect(text).toContain("export type CartKey = Key<'cart', string>;\n");
+    expect(text).toContain('Schema<CartKey> = { avro: "string" }');
+    expect(text).toContain("export type UserKey = Key<'user', string>;\n");
+    expect(text).toContain(`Schema<UserKey> = { avro: ${JSON.stringify(uuid)} }`);
+    for (const name of ['cart-key', 'cart'])
+      expect(() => generated({ name, schema: { type: 'string' } })).toThrow('"millrace.key"');
+  });
+
+  test('of things that have no key is refused, and so is one behind another one', () => {
+    const shipments: SchemaFile = { name: 'shipment-key', schema: key('shipments', 'orders.Key') };
+    expect(() => generated(shipments)).toThrow('orders.Key');
+    const parcels: SchemaFile = { name: 'parcel-key', schema: key('parcels', 'shipments.Key') };
+    expect(() => generated(orders, shipments, parcels)).toThrow('there are orders.Key');
+  });
+});
