@@ -1,8 +1,9 @@
 import { must } from '../../../infra/process/assert.ts';
 import { type DiskStore, STORE_PREFIX_BYTES, prefixed, storePrefix } from './disk-store.ts';
 import type { LevelBatch, LevelDatabase } from './level-database.ts';
-import { type HeldValue, MemoryWindowStore, type ValueHome } from './memory-window-store.ts';
+import { MemoryWindowStore } from './memory-window-store.ts';
 import { TIME_BYTES, readTime, writeTime } from './time-bytes.ts';
+import type { HeldValue, ValueHome } from './value-home.ts';
 import { CLOCK_KEY, parseWindowKey } from './window-key.ts';
 
 /** Values that one store keeps in memory beyond its index, bytes. */
@@ -111,7 +112,7 @@ class HeldValues implements ValueHome {
 }
 
 /** Where an entry is on disk: by time, then by arrival; the key makes it unique. */
-function placeOf(prefix: Buffer, { key, time, seq }: Omit<HeldValue, 'held'>): Buffer {
+function placeOf(prefix: Buffer, { key, time, seq }: Pick<HeldValue, 'key' | 'time' | 'seq'>): Buffer {
   const place = Buffer.allocUnsafe(PLACE_BYTES + key.length);
   place.set(prefix, 0);
   writeTime(place, time, STORE_PREFIX_BYTES);

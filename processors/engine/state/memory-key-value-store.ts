@@ -1,26 +1,35 @@
 import { SortedKeys } from './sorted-keys.ts';
 import type { KeyValueStore, StoreChange } from './store.ts';
+import { ValueArena } from './value-arena.ts';
 
 /**
  * A key-value store in memory. Keys are held as latin1 strings: one character a byte, so their order is byte order.
  * They are put in order at the first scan and kept in order from then on: who never scans pays nothing for it.
  */
 export function memoryKeyValueStore(name: string): KeyValueStore {
-  const entries = new Map<string, Buffer>();
+  /** The slots of their values. */
+  const entries = new Map<string, number>();
+  const values = new ValueArena();
   /** Keys written since the last commit, with the value from before it. */
   const undo = new Map<string, Buffer | null>();
   let sorted: SortedKeys | null = null;
 
+  const valueOf = (key: string): Buffer | null => {
+    const slot = entries.get(key);
+    return slot === undefined ? null : values.get(slot);
+  };
   const touch = (key: string): void => {
-    if (!undo.has(key)) undo.set(key, entries.get(key) ?? null);
+    if (!undo.has(key)) undo.set(key, valueOf(key));
   };
   const apply = (key: string, value: Buffer | null): void => {
+    const slot = entries.get(key);
+    if (slot !== undefined) values.release(slot);
     if (value === null) {
       if (entries.delete(key)) sorted?.delete(key);
       return;
     }
-    if (sorted !== null && !entries.has(key)) sorted.add(key);
-    entries.set(key, value);
+    if (slot === undefined) sorted?.add(key);
+    entries.set(key, values.add(value));
   };
 
   return {
@@ -31,7 +40,7 @@ export function memoryKeyValueStore(name: string): KeyValueStore {
     get stagedEntries() {
       return undo.size;
     },
-    get: (key) => entries.get(text(key)) ?? null,
+    get: (key) => valueOf(text(key)),
     put(key, value) {
       const id = text(key);
       touch(id);
@@ -47,22 +56,28 @@ export function memoryKeyValueStore(name: string): KeyValueStore {
       const high = to === null ? null : text(to);
       sorted ??= new SortedKeys(entries.keys());
       for (const key of sorted.range(low, high)) {
-        const value = entries.get(key);
-        if (value !== undefined) yield { key: Buffer.from(key, 'latin1'), value };
+        const value = valueOf(key);
+        if (value !== null) yield { key: Buffer.from(key, 'latin1'), value };
       }
     },
     *staged(): Iterable<StoreChange> {
       for (const [key, before] of undo) {
-        const value = entries.get(key) ?? null;
+        const value = valueOf(key);
         if (value !== null || before !== null) yield { key: Buffer.from(key, 'latin1'), value };
       }
     },
-    commit: () => undo.clear(),
+    commit() {
+      undo.clear();
+      values.compact();
+    },
     rollback() {
       for (const [key, before] of undo) apply(key, before);
       undo.clear();
     },
-    restore: (key, value) => apply(text(key), value === null ? null : Buffer.from(value)),
+    restore(key, value) {
+      apply(text(key), value);
+      values.compact();
+    },
   };
 }
 

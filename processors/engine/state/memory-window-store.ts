@@ -1,20 +1,7 @@
-import { must } from '../../../infra/process/assert.ts';
 import type { StoreChange, WindowEntry, WindowStore } from './store.ts';
 import { TIME_BYTES, readTime, writeTime } from './time-bytes.ts';
+import { ArenaHome, type HeldValue, type ValueHome } from './value-home.ts';
 import { CLOCK_KEY, parseWindowKey, windowKey } from './window-key.ts';
-
-/** Where the committed values are of a store that does not hold them all in memory. */
-export interface ValueHome {
-  /** The committed value of an entry; it may keep it in `held`. */
-  load(entry: HeldValue): Buffer;
-  /** Told which entries hold a value that it now has as well, and may take from them. */
-  committed(entries: Iterable<HeldValue>): void;
-}
-
-/** An entry whose value is in memory, or only in its home. */
-export interface HeldValue extends Omit<WindowEntry, 'value'> {
-  held: Buffer | null;
-}
 
 /** Stands for the value of an entry from before it was written to, where only the home has it. */
 const AT_HOME = 'at home';
@@ -25,11 +12,12 @@ class Slot implements WindowEntry, HeldValue {
   readonly time: number;
   readonly seq: number;
   held: Buffer | null;
+  place = -1;
   /** Removed entries stay in the log until a commit clears them away, so that a rollback finds them. */
   live = false;
-  readonly #home: ValueHome | null;
+  readonly #home: ValueHome;
 
-  constructor(home: ValueHome | null, { key, time, seq }: Omit<WindowEntry, 'value'>, held: Buffer | null) {
+  constructor(home: ValueHome, { key, time, seq }: Omit<WindowEntry, 'value'>, held: Buffer | null) {
     this.id = text(key);
     this.#home = home;
     this.time = time;
@@ -42,7 +30,7 @@ class Slot implements WindowEntry, HeldValue {
   }
 
   get value(): Buffer {
-    return this.held ?? must(this.#home, 'a value that is not in memory has a home').load(this);
+    return this.held ?? this.#home.load(this);
   }
 }
 
@@ -51,8 +39,8 @@ const DEAD_ENTRIES_MAX = 1024;
 const SEQ_COUNT = 2 ** 32;
 
 /**
- * A window store in memory: a log in order of time, and for each key its own entries in the same order. With a home for
- * its values only this index is in memory.
+ * A window store in memory: a log in order of time, and for each key its own entries in the same order. Another home for
+ * its values may have them elsewhere.
  */
 export class MemoryWindowStore implements WindowStore {
   readonly name: string;
@@ -61,15 +49,15 @@ export class MemoryWindowStore implements WindowStore {
   #head = 0;
   #live = 0;
   #nextSeq = 0;
-  readonly #home: ValueHome | null;
+  readonly #home: ValueHome;
   readonly #byKey = new Map<string, Slot[]>();
   /** Entries written since the last commit, and what they held before it; null of one that was not there. */
   readonly #undo = new Map<Slot, Buffer | typeof AT_HOME | null>();
   #streamTime = Number.NEGATIVE_INFINITY;
   #committedStreamTime = Number.NEGATIVE_INFINITY;
 
-  /** `home` takes over what is committed; without one all values stay in memory. */
-  constructor(name: string, home: ValueHome | null = null) {
+  /** `home` takes over what is committed. Default: one in memory. */
+  constructor(name: string, home: ValueHome = new ArenaHome()) {
     this.name = name;
     this.#home = home;
   }
@@ -145,7 +133,11 @@ export class MemoryWindowStore implements WindowStore {
   }
 
   commit(): void {
-    this.#home?.committed([...this.#undo.keys()].filter((slot) => slot.live));
+    const written = [...this.#undo.keys()];
+    this.#home.committed(
+      written.filter((slot) => slot.live),
+      written.filter((slot) => !slot.live),
+    );
     this.#undo.clear();
     this.#committedStreamTime = this.#streamTime;
     const dead = this.#log.length - this.#live;
@@ -173,7 +165,9 @@ export class MemoryWindowStore implements WindowStore {
     }
     const known = this.#find(parts.key, parts.time, parts.seq);
     if (known !== null) this.#unlink(known);
-    if (value !== null) this.#insert(new Slot(null, parts, Buffer.from(value)));
+    const slot = value === null ? null : new Slot(this.#home, parts, value);
+    if (slot !== null) this.#insert(slot);
+    this.#home.committed(slot === null ? [] : [slot], known === null ? [] : [known]);
   }
 
   /** Takes up an entry whose value is in the home. Only before the store is used. */
