@@ -8,6 +8,8 @@ const CONTAINER_TESTS = ['test/**/*.containers.test.ts'];
 const SOURCE_SERVER_TESTS = ['pg', 'kafka'].map(
   (servers) => `test/connectors/postgres-source/*.${servers}.test.ts`,
 );
+// Hundreds of roles are started: each would strip and compile the same files again.
+const ROLE_ENV = { NODE_COMPILE_CACHE: join(import.meta.dirname, '.cache', 'compile') };
 
 export default defineConfig({
   test: {
@@ -33,8 +35,7 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 60_000,
           maxWorkers: 2,
-          // Hundreds of roles are started: each would strip and compile the same files again.
-          env: { NODE_COMPILE_CACHE: join(import.meta.dirname, '.cache', 'compile') },
+          env: ROLE_ENV,
         },
       },
       ...Object.keys(POSTGRES_RELEASES).map((major) => ({
@@ -47,6 +48,7 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 60_000,
           maxWorkers: 2,
+          env: ROLE_ENV,
         },
       })),
       {
