@@ -8,6 +8,19 @@ const CONTAINER_TESTS = ['test/**/*.containers.test.ts'];
 const SOURCE_SERVER_TESTS = ['pg', 'kafka'].map(
   (servers) => `test/connectors/postgres-source/*.${servers}.test.ts`,
 );
+// What is broken there is Kafka, its rights, the registry or the line, whichever Postgres it is.
+const ANY_POSTGRES_TESTS = [
+  'test/**/*.cluster.kafka.test.ts',
+  ...['dead-line', 'forbidden-topic', 'registry', 'topic-gone'].map(
+    (name) => `test/connectors/postgres-source/${name}.kafka.test.ts`,
+  ),
+];
+
+// More than the two processors of a small machine: most tests wait for servers, or for a time to pass.
+const WORKERS_MAX = 3;
+
+// Hundreds of roles are started: each would strip and compile the same files again.
+const ROLE_ENV = { NODE_COMPILE_CACHE: join(import.meta.dirname, '.cache', 'compile') };
 
 export default defineConfig({
   test: {
@@ -20,9 +33,10 @@ export default defineConfig({
           exclude: [...SERVER_TESTS, ...CONTAINER_TESTS],
           // Some start a program, which takes its time where others have the processors.
           testTimeout: 60_000,
-          maxWorkers: 2,
+          maxWorkers: WORKERS_MAX,
           // Pure code keeps nothing between files; loading the modules once is most of the speed.
           isolate: false,
+          env: ROLE_ENV,
         },
       },
       {
@@ -32,21 +46,20 @@ export default defineConfig({
           globalSetup: ['test/support/global-stack.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          maxWorkers: 2,
-          // Hundreds of roles are started: each would strip and compile the same files again.
-          env: { NODE_COMPILE_CACHE: join(import.meta.dirname, '.cache', 'compile') },
+          maxWorkers: WORKERS_MAX,
+          env: ROLE_ENV,
         },
       },
       ...Object.keys(POSTGRES_RELEASES).map((major) => ({
         test: {
           name: `postgres-${major}`,
           include: SOURCE_SERVER_TESTS,
-          // What is broken there is Kafka, whichever Postgres it is.
-          exclude: ['test/**/*.cluster.kafka.test.ts'],
+          exclude: ANY_POSTGRES_TESTS,
           globalSetup: ['test/support/global-stack.ts', 'test/support/older-postgres.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          maxWorkers: 2,
+          maxWorkers: WORKERS_MAX,
+          env: ROLE_ENV,
         },
       })),
       {

@@ -11,6 +11,7 @@ const MAIN = join(import.meta.dirname, '../../infra/local/demo/main.ts');
 function startDemo() {
   const env = {
     PATH: process.env['PATH'],
+    NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
     MILLRACE_EXTERNAL_KAFKA_BROKERS: inject('kafkaBrokers'),
     MILLRACE_EXTERNAL_REGISTRY_URL: inject('registryUrl'),
     MILLRACE_EXTERNAL_SOURCE_URL: inject('sourceUrl'),

@@ -39,11 +39,12 @@ export class RoleProcess implements AsyncDisposable {
     this.#clock = machine.clock;
     const logFile = join(run.logs, `${spec.name}.log`);
     this.#logStart = existsSync(logFile) ? statSync(logFile).size : 0;
+    const { PATH, NODE_COMPILE_CACHE } = machine.env;
     this.#server = startServer(run, machine.clock, {
       name: spec.name,
       command: process.execPath,
       args: [fileURLToPath(new URL(spec.main, REPOSITORY))],
-      env: { PATH: machine.env['PATH'], ...spec.env },
+      env: { PATH, NODE_COMPILE_CACHE, ...spec.env },
       stopSignals: ['SIGTERM'],
     });
   }

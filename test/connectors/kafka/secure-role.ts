@@ -37,6 +37,7 @@ export async function startSecureRole(
   const child = spawn(process.execPath, [main], {
     cwd: ROOT,
     env: {
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
       KAFKA_BOOTSTRAP_SERVERS: kafka.brokers.saslSsl,
       KAFKA_SECURITY_PROTOCOL: 'SASL_SSL',
       KAFKA_SSL_CA_LOCATION: join(folder, 'ca.pem'),

@@ -6,6 +6,8 @@ import { allRounds, audit, expectWrittenOnce, round, roundsIn, versions } from '
 
 const POLL = { interval: 20, timeout: 40_000 };
 const ROUNDS = 60;
+/** The smallest that a broker takes by default: the partitions of who was killed, or sleeps, are free after it. */
+const SHORT_SESSION = { 'session-timeout-ms': '6000' };
 
 function start(fixture: SinkFixture, more: Record<string, string> = {}): SinkProcess {
   return startSinkProcess({
@@ -33,7 +35,7 @@ test('a sink that is killed in the middle of its batches writes every row once a
   const writer = await fixture.writer('t');
   for (let version = 1; version <= ROUNDS; version++) await writer.write(round(version));
   for (const killAt of [500]) {
-    const sink = start(fixture, { 'batch-rows': '5' });
+    const sink = start(fixture, { ...SHORT_SESSION, 'batch-rows': '5' });
     await expect.poll(() => rowsWritten(fixture), { ...POLL, interval: 1 }).toBeGreaterThan(killAt);
     expect(await sink.end('SIGKILL')).toBe('SIGKILL');
   }
@@ -64,7 +66,7 @@ test('of two sinks with one instance the older one ends, and says why', async ()
   const fixture = await createSinkFixture();
   const writer = await fixture.writer('t');
   await writer.write(versions(1));
-  const older = start(fixture, { instance: '0', 'session-timeout-ms': '6000' });
+  const older = start(fixture, { ...SHORT_SESSION, instance: '0' });
   await expect.poll(() => status(older, '/readyz'), POLL).toBe('200 ready\n');
   const newer = start(fixture, { instance: '0' });
   await expect.poll(() => older.child.exitCode, POLL).toBe(1);
@@ -78,7 +80,7 @@ test('a sink that sleeps through its own replacement writes nothing twice when i
   await audit(fixture.target);
   const writer = await fixture.writer('t');
   for (let version = 1; version <= ROUNDS; version++) await writer.write(round(version));
-  const sleeper = start(fixture, { 'batch-rows': '5' });
+  const sleeper = start(fixture, { ...SHORT_SESSION, 'batch-rows': '5' });
   await expect.poll(() => rowsWritten(fixture), { ...POLL, interval: 1 }).toBeGreaterThan(100);
   sleeper.child.kill('SIGSTOP');
   const successor = start(fixture);

@@ -8,6 +8,9 @@ import { compileType } from '../../../schemas/serde/avro-type.ts';
 import { type SchemaRegistry, connectRegistry } from '../../../schemas/serde/schema-registry.ts';
 import { bodyOf, schemaIdOf } from '../../../schemas/serde/wire-format.ts';
 
+// A question on the heels of the last one takes the processor from what is waited for.
+const POLL_MS = 10;
+
 /** A record of a CDC topic, decoded with the schemas that the registry has for it. */
 export interface Event {
   readonly key: Readonly<Record<string, unknown>> | null;
@@ -52,6 +55,7 @@ export class KafkaView implements AsyncDisposable {
     for (;;) {
       const events = await this.events(topic);
       if (events.length >= count) return events;
+      await systemClock.sleep(POLL_MS);
     }
   }
 
@@ -85,7 +89,7 @@ export class KafkaView implements AsyncDisposable {
       const stable = await this.kafka.listOffsets(partitions, 'last-stable');
       return stable.some((offset, partition) => offset < (ends[partition] ?? 0));
     };
-    while (await isOpen());
+    while (await isOpen()) await systemClock.sleep(POLL_MS);
     await using fetcher = this.kafka.openFetcher();
     const open = partitions.filter(({ partition }) => (ends[partition] ?? 0) > 0);
     fetcher.assign(open.map((partition) => ({ ...partition, offset: 0 })));

@@ -160,19 +160,19 @@ test('S78 a backfill tells its rows, percent, rate and time left until it is don
   await using view = await KafkaView.open();
   const topic = `${database.name}.public.t`;
   await database.sql('CREATE TABLE t (id int PRIMARY KEY)');
-  await database.sql('INSERT INTO t SELECT generate_series(1, 200)');
+  await database.sql('INSERT INTO t SELECT generate_series(1, 60)');
   await using relay = await openPostgresRelay(database.url);
   const slow = { ...database, url: relay.url };
   await using source = startSource(slow, { tables: 'public.t', 'chunk-rows-max': '1' });
   await source.logged(STREAMING);
-  // 200 chunks of one round trip at least: four seconds, in which the command asks every second.
+  // 60 chunks of three round trips: some seconds, in which the command asks every second.
   relay.delayMs = 10;
   const url = await sourceUrl(source);
   expect(await cli('--status', '--source-url', url)).toBe('no table is being copied\n');
   const said = await cli('public.t', '--database-url', database.url, '--wait', '--source-url', url);
   expect(said).toMatch(/public\.t: copying, \d+ rows, \d+ %, \d+ rows\/s, \d+ s left\n/);
   expect(said).toMatch(/public\.t: copied\n$/);
-  expect(await view.eventsOnce(topic, 400)).toHaveLength(400);
+  expect(await view.eventsOnce(topic, 120)).toHaveLength(120);
   const { body } = await source.get('/metrics');
   for (const metric of ['progress_ratio', 'remaining_seconds', 'rows_per_second', 'rows_total'])
     expect(body).toContain(`millrace_snapshot_${metric}{schema="public",table="t"`);

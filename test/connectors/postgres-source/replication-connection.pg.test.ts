@@ -220,18 +220,6 @@ test('S51 a query on a line that is dead half-open ends, and may be tried again'
   expect(orderFor(error)).toBe('retry');
 });
 
-test('S51 a line that goes dead half-open while a session begins is given up', async () => {
-  await using database = await createSourceDatabase();
-  await using relay = await openPostgresRelay(database.url);
-  relay.filterClient = (chunk) => {
-    if (chunk.includes('getdatabaseencoding')) relay.deaden();
-    return chunk;
-  };
-  const opening = WireConnection.open({ url: relay.url, replication: false, applicationName: 'source-test' });
-  const error: unknown = await opening.catch((reason: unknown) => reason);
-  expect(orderFor(error)).toBe('retry');
-});
-
 test('a session that is given up hands over nothing of what arrives behind the gap', async () => {
   await using database = await createSourceDatabase();
   const options = { url: database.url, replication: false, applicationName: 'source-test' };

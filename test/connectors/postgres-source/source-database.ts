@@ -2,7 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { Client, escapeIdentifier } from 'pg';
 import { inject } from 'vitest';
 import { sourceRoleSql } from '../../../connectors/postgres-source/source-role.ts';
+import { systemClock } from '../../../infra/process/clock.ts';
 import type {} from '../../support/global-stack.ts';
+
+// A query on the heels of the last one takes the processor from what is waited for.
+const POLL_MS = 5;
 
 /** A database of one test's own; its name also serves as slot name and topic prefix. */
 export interface SourceDatabase extends AsyncDisposable {
@@ -48,7 +52,7 @@ export async function createSourceDatabase(
     client,
     sql,
     async until(query) {
-      while ((await sql(query))[0]?.[0] !== 't') await new Promise((resolve) => setImmediate(resolve));
+      while ((await sql(query))[0]?.[0] !== 't') await systemClock.sleep(POLL_MS);
     },
     async grantSource(tables) {
       await client.query(sourceRoleSql({ user: name, tables, publicationName: 'millrace', slotName: name }));
