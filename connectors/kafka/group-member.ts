@@ -61,6 +61,8 @@ class Member implements GroupMember {
   #due: 'nothing' | 'rejoin' | 'lost' = 'rejoin';
   #fenced: Failure | null = null;
   #revision = 0;
+  /** Of the assignment that is held. */
+  #term = new AbortController();
   #joined = false;
   #beating = false;
   #rebalancing = false;
@@ -95,7 +97,8 @@ class Member implements GroupMember {
       await this.#letGo();
       if (this.#fenced !== null) throw this.#fenced;
       await this.#join();
-      if (this.#held.size > 0) await this.#group.listener.onAssigned(this.#held, this.#metadata);
+      if (this.#held.size > 0)
+        await this.#group.listener.onAssigned(this.#held, this.#metadata, { signal: this.#term.signal });
     } finally {
       this.#rebalancing = false;
     }
@@ -154,6 +157,7 @@ class Member implements GroupMember {
         this.#held = assignment;
         this.#owned = assignment;
         this.#due = 'nothing';
+        this.#term = new AbortController();
         this.#joined = true;
         this.#log.info({ ...this.#metadata, assignment: Object.fromEntries(assignment) }, 'joined');
         return;
@@ -289,11 +293,13 @@ class Member implements GroupMember {
   #heed(error: unknown): void {
     if (isBrokerError(error, ERROR.rebalanceInProgress)) {
       if (this.#due === 'nothing') this.#due = 'rejoin';
+      this.#term.abort(TERM_ENDS);
       return;
     }
     if (isBrokerError(error, ERROR.unknownMemberId, ERROR.illegalGeneration, ERROR.fencedInstanceId)) {
       this.#log.warn({ err: error }, 'the group went on without this member');
       this.#due = 'lost';
+      this.#term.abort(TERM_ENDS);
       this.#joined = false;
       if (!isBrokerError(error, ERROR.illegalGeneration)) this.#owned = NOTHING;
       if (isBrokerError(error, ERROR.fencedInstanceId)) this.#fence(error);
@@ -308,6 +314,8 @@ class Member implements GroupMember {
 }
 
 const STALE_ASSIGNMENT = 'kafka.stale_assignment';
+/** A reason that needs no DOMException to be made. */
+const TERM_ENDS = 'the term of the assignment ends';
 
 function sameTopics(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && new Set([...a, ...b]).size === a.length;

@@ -116,9 +116,18 @@ export interface Fetcher extends AsyncDisposable {
   resume(partitions: readonly TopicPartition[]): void;
 }
 
+/** For how long an assignment stands. */
+export interface AssignmentTerm {
+  /** Aborts when another rebalance is due or the membership is lost: what is under way for the assignment can be left. */
+  readonly signal: AbortSignal;
+}
+
 export interface GroupListener {
-  /** Awaited after each rebalance that gives this member partitions, before heartbeats report it stable. */
-  onAssigned(assignment: Assignment, group: GroupMetadata): Promise<void>;
+  /**
+   * Awaited after each rebalance that gives this member partitions, before heartbeats report it stable. The others wait for
+   * a member that lasts beyond the end of its term, and in the end go on without it.
+   */
+  onAssigned(assignment: Assignment, group: GroupMetadata, term: AssignmentTerm): Promise<void>;
   /** Awaited before the member rejoins: commit and let go. Not called when the membership is already lost. */
   onRevoked(assignment: Assignment): Promise<void>;
   /** The coordinator forgot this member (it was too slow): drop all work of the old assignment, commit nothing. */

@@ -50,6 +50,7 @@ export class StreamLoop {
     let busy = false;
     while (!signal.aborted) {
       await group.checkpoint();
+      if (assignment.isOverdue) continue;
       await assignment.forgetSuspended();
       if (signal.aborted) break;
       onRunning();
