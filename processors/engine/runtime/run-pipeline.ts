@@ -10,6 +10,7 @@ import type { Topology } from '../topology.ts';
 import { type ApplicationNames, applicationNames } from './application-names.ts';
 import { type Application, type Environment, setUpApplication } from './application.ts';
 import { ChangelogPositions } from './changelog-positions.ts';
+import { type ProcessingGuarantee, openCommitChannel } from './commit-channel.ts';
 import { Committer } from './committer.ts';
 import { GlobalTables } from './global-reader.ts';
 import { inspectedSession } from './inspected-session.ts';
@@ -33,6 +34,8 @@ export interface PipelineOptions {
    * it only an instance that is the same after a restart. Default: a dynamic member.
    */
   readonly groupInstanceId?: string;
+  /** Default `exactly_once_v2`. */
+  readonly processingGuarantee?: ProcessingGuarantee;
   /** Longest time between two commits while records flow, milliseconds. */
   readonly commitIntervalMs: number;
   /** Milliseconds of silence after which the group goes on without this process. */
@@ -109,7 +112,9 @@ async function runMember(
 ): Promise<void> {
   const { kafka, names, clock, log, metrics } = application;
   const { onState, commitIntervalMs, sessionTimeoutMs, groupInstanceId } = options;
-  await using producer = await kafka.openProducer(names.transactionalId(options.instance));
+  const { processingGuarantee = 'exactly_once_v2' } = options;
+  const transactionalId = names.transactionalId(options.instance);
+  await using channel = await openCommitChannel(processingGuarantee, { kafka, log, transactionalId });
   onState('loading the global tables');
   const globals = new GlobalTables({ ...application, onDrop: metrics.operators.dropped });
   if (!(await globals.load(kafka, signal))) return;
@@ -125,7 +130,7 @@ async function runMember(
     options.queries?.committed();
   };
   const positions = new ChangelogPositions(names.changelog);
-  const committer = new Committer({ producer, pending, positions, clock, log, metrics, onCommitted });
+  const committer = new Committer({ channel, pending, positions, clock, metrics, onCommitted });
   const factory = taskFactory(application, globals, pending);
   const onRestoring = (): void => onState('restoring state');
   const assignment = new TaskAssignment({
@@ -138,6 +143,7 @@ async function runMember(
     fetcher,
     home,
     signal,
+    isStateExact: processingGuarantee === 'exactly_once_v2',
     onRestoring,
   });
 

@@ -35,13 +35,16 @@ interface AssignmentParts {
   readonly fetcher: Fetcher;
   readonly home: StateHome;
   readonly signal: AbortSignal;
+  /** Whether changelogs and offsets move together. */
+  readonly isStateExact: boolean;
   readonly onRestoring: () => void;
 }
 
 /**
  * The tasks that this process owns. A rebalance takes all of them away, after a commit, and gives them out again. A
  * task that comes back to the offsets that it had committed goes on with its state: had anybody else worked on it
- * meanwhile, its offsets would have moved in the same transaction as its changelogs.
+ * meanwhile, its offsets would have moved in the same transaction as its changelogs. Without transactions, who came half
+ * through a commit has written changelogs that this state does not know: it will write the same entries again.
  */
 export class TaskAssignment implements GroupListener {
   readonly #parts: AssignmentParts;
@@ -203,6 +206,8 @@ export class TaskAssignment implements GroupListener {
 
   /** @throws Failure `engine.offsets_lost` (stop) */
   #refuseLostOffsets(id: string, committed: WantedReplica['committed']): void {
+    // A first commit that came half through leaves changelogs without offsets too.
+    if (!this.#parts.isStateExact) return;
     if (Object.values(committed).some((offset) => offset !== null) || !this.#replicas.holdState(id)) return;
     throw offsetsLost(this.#parts.application.names.applicationId, id);
   }
