@@ -5,6 +5,8 @@ import type { Log } from '../../../infra/process/log.ts';
 import type { PlanStore } from '../plan/plan.ts';
 import type { StateHome } from '../state/task-state.ts';
 import { type ChangelogRange, whyUnusable } from './checkpoint-check.ts';
+import type { ChangelogPositions } from './changelog-positions.ts';
+import type { StreamTask } from './stream-task.ts';
 import { TaskReplica } from './task-replica.ts';
 
 /** A task whose state is wanted. */
@@ -47,6 +49,24 @@ export async function changelogRanges(
     end: ends[i] ?? 0,
   }));
   return changelogs.map(({ length }) => ranges.splice(0, length));
+}
+
+/** The state of a task that has run here, which goes on as a replica. */
+export function replicaOf(
+  task: StreamTask,
+  { clock, changelog }: ReplicaHome,
+  positions: ChangelogPositions,
+): TaskReplica {
+  const { id, partition, storePlans } = task;
+  const offsets = positions.changelogs(storePlans, partition);
+  const state = task.release();
+  const stores = Object.entries(offsets).map(([name, offset]) => ({
+    store: must(state.stores.get(name), `no store ${name}`),
+    topic: changelog(name),
+    offset,
+    end: offset,
+  }));
+  return new TaskReplica({ id, partition, state, stores, from: 'tail', time: clock.now() });
 }
 
 /** The state that is there, with the offsets that it stands at, or an empty one where it is of no use. */

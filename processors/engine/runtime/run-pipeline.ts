@@ -38,6 +38,8 @@ export interface PipelineOptions {
   readonly processingGuarantee?: ProcessingGuarantee;
   /** Longest time between two commits while records flow, milliseconds. */
   readonly commitIntervalMs: number;
+  /** How many other processes keep a copy of each task's state. Default 0. */
+  readonly numStandbyReplicas?: number;
   /** Milliseconds of silence after which the group goes on without this process. */
   readonly sessionTimeoutMs: number;
   /** Milliseconds between two deletions of repartitioned records that are processed. Default 30000. */
@@ -133,7 +135,7 @@ async function runMember(
   const committer = new Committer({ channel, pending, positions, clock, metrics, onCommitted });
   const factory = taskFactory(application, globals, pending);
   const onRestoring = (): void => onState('restoring state');
-  const assignment = new TaskAssignment({
+  await using assignment = new TaskAssignment({
     application,
     factory,
     globals,
@@ -155,6 +157,7 @@ async function runMember(
     strategy: 'co-partitioned',
     planHash: planHash(application.topology.plan),
     taskPositions: () => assignment.positions(),
+    standbyReplicas: standbyReplicas(application, options),
     sessionTimeoutMs,
     ...(groupInstanceId === undefined ? {} : { groupInstanceId }),
     listener: new PlanKeeper(assignment, () => keepPlan(application)),
@@ -173,4 +176,9 @@ async function runMember(
     commitIntervalMs,
     onRunning,
   }).run(signal);
+}
+
+/** By sub-topology. What has no state needs none. */
+function standbyReplicas({ parts }: Application, { numStandbyReplicas = 0 }: PipelineOptions): number[] {
+  return parts.map(({ stores }) => (stores.some(({ changelog }) => changelog) ? numStandbyReplicas : 0));
 }

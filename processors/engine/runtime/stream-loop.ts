@@ -61,6 +61,7 @@ export class StreamLoop {
       this.#resume();
       this.#parts.cuts.apply(assignment.tasks);
       if (this.#commitIsDue(busy)) await assignment.commit();
+      await assignment.catchUp();
     }
     await assignment.commit();
   }

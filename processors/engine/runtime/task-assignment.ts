@@ -46,13 +46,14 @@ interface AssignmentParts {
  * meanwhile, its offsets would have moved in the same transaction as its changelogs. Without transactions, who came half
  * through a commit has written changelogs that this state does not know: it will write the same entries again.
  */
-export class TaskAssignment implements GroupListener {
+export class TaskAssignment implements GroupListener, AsyncDisposable {
   readonly #parts: AssignmentParts;
   readonly #replicas: TaskReplicas;
   #tasks: readonly StreamTask[] = [];
   #suspended: readonly StreamTask[] = [];
   #membership: GroupMetadata | null = null;
   #isOverdue = false;
+  #standbyIds: ReadonlySet<string> = new Set();
 
   constructor(parts: AssignmentParts) {
     this.#parts = parts;
@@ -64,6 +65,8 @@ export class TaskAssignment implements GroupListener {
       home,
       positions,
       onRestore: (task, records, remaining) => metrics.restored(task, records, remaining),
+      onFollow: (task, records, lag) => metrics.followed(task, records, lag),
+      onUnfollow: (task) => metrics.unfollowed(task),
     });
   }
 
@@ -104,7 +107,7 @@ export class TaskAssignment implements GroupListener {
   async onAssigned(
     assignment: Assignment,
     membership: GroupMetadata,
-    { signal: term }: AssignmentTerm,
+    { signal: term, standbys }: AssignmentTerm,
   ): Promise<void> {
     const { application, factory, signal } = this.#parts;
     const { log, metrics } = application;
@@ -113,23 +116,30 @@ export class TaskAssignment implements GroupListener {
       const partitions = input === undefined ? [] : (assignment.get(input.topic) ?? []);
       return partitions.map((partition) => ({ part, partition }));
     });
-    const starts = await this.#starts(wanted);
+    const followed = standbys.flatMap(({ subTopology, partition }) => {
+      const part = application.parts.find(({ id }) => id === subTopology);
+      return part === undefined ? [] : [{ part, partition }];
+    });
+    const starts = await this.#starts([...wanted, ...followed]);
     const tasks = await this.#tasksAt(wanted, starts, AbortSignal.any([signal, term]));
     this.#isOverdue = tasks === null;
     if (tasks === null) return;
-    await this.#drop(this.#suspended.filter((task) => !tasks.includes(task)));
+    this.#suspended = this.#suspended.filter((task) => !tasks.includes(task));
+    await this.#follow(followed.map((place) => this.#wantedReplica(place, starts)));
+    await this.#drop(this.#suspended);
     this.#suspended = [];
-    await this.#replicas.keepOnly(new Set());
     await this.#parts.home.clean();
     this.#tasks = tasks;
     this.#membership = membership;
     for (const task of tasks) metrics.operators.stand(task.id, task.progress);
     this.#fetch();
-    log.info({ tasks: tasks.map((task) => task.id) }, 'tasks assigned');
+    const ids = { tasks: tasks.map((task) => task.id), standbys: [...this.#standbyIds] };
+    log.info(ids, 'tasks assigned');
   }
 
   async onRevoked(): Promise<void> {
     await this.commit();
+    this.#replicas.unfollow();
     this.#membership = null;
     this.#isOverdue = false;
     this.#suspended = [...this.#suspended, ...this.#tasks];
@@ -170,37 +180,34 @@ export class TaskAssignment implements GroupListener {
     signal: AbortSignal,
   ): Promise<readonly StreamTask[] | null> {
     const { factory, onRestoring } = this.#parts;
-    const startAt = (topic: string, partition: number): InputStart =>
-      starts.get(startId({ topic, partition })) ?? { committed: null, offset: 0 };
     const kept = new Map<string, StreamTask>();
     for (const { part, partition } of wanted) {
       const suspended = this.#suspended.find((task) => task.id === taskId(part, partition));
       if (suspended === undefined) continue;
       const isUnmoved = suspended.inputs.every(
-        ({ input, committed }) => committed === startAt(input.topic, partition).committed,
+        ({ input, committed }) => committed === startAt(starts, input.topic, partition).committed,
       );
       if (isUnmoved) kept.set(suspended.id, suspended);
-      else await this.#giveUp(suspended);
+      else await this.#setAside(suspended);
     }
     const restoring = wanted
       .filter(({ part, partition }) => !kept.has(taskId(part, partition)))
-      .map((place) => this.#wantedReplica(place, (topic) => startAt(topic, place.partition).committed));
+      .map((place) => this.#wantedReplica(place, starts));
     if (restoring.length > 0) onRestoring();
     if (!(await this.#replicas.restore(restoring, signal))) return null;
     for (const { id, committed } of restoring) this.#refuseLostOffsets(id, committed);
     return wanted.map(({ part, partition }) => {
       const id = taskId(part, partition);
-      const startOf = (topic: string): InputStart => startAt(topic, partition);
+      const startOf = (topic: string): InputStart => startAt(starts, topic, partition);
       return kept.get(id) ?? factory.create(part, partition, startOf, this.#replicas.take(id).state);
     });
   }
 
-  #wantedReplica(
-    { part, partition }: TaskPlace,
-    committedOf: (topic: string) => number | null,
-  ): WantedReplica {
+  #wantedReplica({ part, partition }: TaskPlace, starts: ReadonlyMap<string, InputStart>): WantedReplica {
     const inputs = this.#parts.factory.inputs[part.id] ?? [];
-    const committed = Object.fromEntries(inputs.map(({ topic }) => [topic, committedOf(topic)]));
+    const committed = Object.fromEntries(
+      inputs.map(({ topic }) => [topic, startAt(starts, topic, partition).committed]),
+    );
     return { id: taskId(part, partition), partition, storePlans: part.stores, committed };
   }
 
@@ -216,11 +223,32 @@ export class TaskAssignment implements GroupListener {
   async forgetSuspended(): Promise<void> {
     await this.#drop(this.#suspended);
     this.#suspended = [];
+    if (this.#membership === null) this.#standbyIds = new Set();
+    await this.#replicas.keepOnly(this.#standbyIds);
   }
 
-  async #giveUp(suspended: StreamTask): Promise<void> {
+  /** Lets go of a task so that its state can go on as a replica, with what others have added to the changelogs. */
+  async #setAside(suspended: StreamTask): Promise<void> {
     this.#suspended = this.#suspended.filter((task) => task !== suspended);
-    await suspended.close();
+    this.#parts.application.metrics.closed(suspended.id, suspended.stores.keys());
+    if (this.#parts.home.isLasting) await suspended.close();
+    else this.#replicas.adopt(suspended);
+  }
+
+  async #follow(standbys: readonly WantedReplica[]): Promise<void> {
+    this.#standbyIds = new Set(standbys.map(({ id }) => id));
+    for (const task of this.#suspended) if (this.#standbyIds.has(task.id)) await this.#setAside(task);
+    await this.#replicas.follow(standbys);
+    await this.#replicas.keepOnly(this.#standbyIds);
+  }
+
+  /** Lets its standbys take what others have written. */
+  async catchUp(): Promise<void> {
+    await this.#replicas.catchUp();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#replicas[Symbol.asyncDispose]();
   }
 
   #fetch(): void {
@@ -238,6 +266,10 @@ export class TaskAssignment implements GroupListener {
       await task.close();
     }
   }
+}
+
+function startAt(starts: ReadonlyMap<string, InputStart>, topic: string, partition: number): InputStart {
+  return starts.get(startId({ topic, partition })) ?? { committed: null, offset: 0 };
 }
 
 function startId({ topic, partition }: TopicPartition): string {

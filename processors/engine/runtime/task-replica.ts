@@ -11,7 +11,7 @@ export interface FollowedStore {
   readonly topic: string;
   /** Next offset to be read. */
   offset: number;
-  /** Where the changelog is to be read to. */
+  /** Where the changelog is to be read to, as far as is known. */
   end: number;
 }
 
@@ -80,6 +80,10 @@ export class TaskReplica {
     return this.#stores.filter(({ offset, end }) => offset < end);
   }
 
+  follows(topic: string): boolean {
+    return this.#stores.some((each) => each.topic === topic);
+  }
+
   /** Sets the end of one of its changelogs. */
   aim(topic: string, end: number): void {
     const followed = this.#stores.find((each) => each.topic === topic);
@@ -87,7 +91,7 @@ export class TaskReplica {
   }
 
   /** Takes a batch of one of its changelogs; of another topic it takes nothing. */
-  apply({ topic, records, nextOffset }: FetchedBatch): void {
+  apply({ topic, records, nextOffset, lastStableOffset }: FetchedBatch, now: number): void {
     const followed = this.#stores.find((each) => each.topic === topic);
     if (followed === undefined) return;
     for (const { key, value } of records) {
@@ -96,7 +100,9 @@ export class TaskReplica {
       this.#unwrittenBytes += RECORD_BYTES + key.length + (value?.length ?? 0);
     }
     followed.offset = nextOffset;
+    followed.end = Math.max(followed.end, lastStableOffset);
     this.#records += records.length;
+    if (this.remaining === 0) this.#time = now;
   }
 
   /** Keeps what has been read; a loss of power may take it back. */

@@ -1,24 +1,50 @@
-import type { FetchedBatch } from '../../../connectors/kafka/port.ts';
+import type { FetchedBatch, Fetcher } from '../../../connectors/kafka/port.ts';
 import { must } from '../../../infra/process/assert.ts';
+import { hasPassed } from '../../../infra/process/clock.ts';
 import type { ChangelogPositions } from './changelog-positions.ts';
-import { type ReplicaHome, type WantedReplica, changelogRanges, openReplica } from './open-replicas.ts';
+import {
+  type ReplicaHome,
+  type WantedReplica,
+  changelogRanges,
+  openReplica,
+  replicaOf,
+} from './open-replicas.ts';
 import { readToEnd } from './read-to-end.ts';
 import { RestoreProgress } from './restore-progress.ts';
+import type { StreamTask } from './stream-task.ts';
 import type { TaskReplica } from './task-replica.ts';
 
 /** Bytes of restored keys and values, of all tasks together, after which the task that has most of them is written. */
 const UNWRITTEN_BYTES_MAX = 8 * 1024 * 1024;
+/** Bytes that are fetched for standbys and wait to be taken. */
+const FOLLOW_BYTES_MAX = 32 * 1024 * 1024;
+/** Records that standbys take in one go, rounded up to batches: the running tasks wait for it. */
+const FOLLOW_RECORDS_MAX = 2_000;
+/** Milliseconds between two looks at what standbys have to take. */
+const FOLLOW_INTERVAL_MS = 100;
 
 interface ReplicasParts extends ReplicaHome {
   readonly positions: ChangelogPositions;
   /** Told after each step of a restore how many records of a task it read, and how many offsets are left. */
   readonly onRestore: (task: string, records: number, remaining: number) => void;
+  /** Told how many records a standby has taken, and how many offsets it is behind. */
+  readonly onFollow: (task: string, records: number, lag: number) => void;
+  /** Told of a task that is no standby any more. */
+  readonly onUnfollow: (task: string) => void;
 }
 
-/** The replicas of a process: what is being restored, until its task runs. */
-export class TaskReplicas {
+/**
+ * The replicas of a process: what is being restored, until its task runs, and standbys, which follow their changelogs while
+ * the tasks run elsewhere.
+ */
+export class TaskReplicas implements AsyncDisposable {
   readonly #parts: ReplicasParts;
   readonly #replicas = new Map<string, TaskReplica>();
+  #followed: readonly TaskReplica[] = [];
+  #fetcher: Fetcher | null = null;
+  /** Fetched, and not taken yet. */
+  #waiting: FetchedBatch[] = [];
+  #followedAt = 0;
 
   constructor(parts: ReplicasParts) {
     this.#parts = parts;
@@ -62,11 +88,68 @@ export class TaskReplicas {
 
   /** Gives up all but the named ones. */
   async keepOnly(ids: ReadonlySet<string>): Promise<void> {
+    if (this.#replicas.size === 0) return;
     for (const [id, replica] of this.#replicas) {
       if (ids.has(id)) continue;
       this.#replicas.delete(id);
       await replica.state.close();
     }
+  }
+
+  /** Makes a replica of a task that has run here, so that it need not be read again. */
+  adopt(task: StreamTask): void {
+    this.#replicas.set(task.id, replicaOf(task, this.#parts, this.#parts.positions));
+  }
+
+  /** Lets standbys follow their changelogs, and no other replicas. */
+  async follow(wanted: readonly WantedReplica[]): Promise<void> {
+    this.unfollow();
+    if (wanted.length === 0) return;
+    await this.#open(wanted);
+    this.#followed = wanted.map(({ id }) => must(this.#replicas.get(id), `no replica of task ${id}`));
+    this.#fetcher ??= this.#parts.kafka.openFetcher({ bufferedBytesMax: FOLLOW_BYTES_MAX });
+    this.#fetcher.assign(this.#followed.flatMap((replica) => replica.positions));
+    for (const { id, remaining } of this.#followed) this.#parts.onFollow(id, 0, remaining);
+  }
+
+  /** Leaves the standbys where they are. */
+  unfollow(): void {
+    this.#fetcher?.assign([]);
+    for (const { id } of this.#followed) this.#parts.onUnfollow(id);
+    this.#followed = [];
+    this.#waiting = [];
+  }
+
+  /** Has standbys take some of what has come. */
+  async catchUp(): Promise<void> {
+    if (this.#fetcher === null || this.#followed.length === 0) return;
+    const now = this.#parts.clock.now();
+    if (this.#waiting.length === 0 && hasPassed(now, this.#followedAt, FOLLOW_INTERVAL_MS)) {
+      this.#followedAt = now;
+      this.#waiting = [...(await this.#fetcher.poll(0))];
+    }
+    for (let taken = 0; taken < FOLLOW_RECORDS_MAX;) {
+      const batch = this.#waiting.shift();
+      if (batch === undefined) return;
+      await this.#take(batch, now);
+      taken += Math.max(1, batch.records.length);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#fetcher?.[Symbol.asyncDispose]();
+  }
+
+  async #take(batch: FetchedBatch, now: number): Promise<void> {
+    const { positions, onFollow } = this.#parts;
+    const replica = must(
+      this.#followed.find((each) => each.partition === batch.partition && each.follows(batch.topic)),
+      `no standby follows ${idOf(batch)}`,
+    );
+    replica.apply(batch, now);
+    positions.moved(replica.positions);
+    onFollow(replica.id, batch.records.length, replica.remaining);
+    await this.#write(this.#followed);
   }
 
   /** Opens those that are not open, and sets the ends of all. */
@@ -105,7 +188,7 @@ export class TaskReplicas {
     const byPartition = new Map(unread.map((each) => [idOf(each), each.restore]));
     const onBatch = async (batch: FetchedBatch): Promise<void> => {
       const restore = must(byPartition.get(idOf(batch)), `no task follows ${idOf(batch)}`);
-      restore.replica.apply(batch);
+      restore.replica.apply(batch, clock.now());
       restore.fresh += batch.records.length;
       await this.#write(replicas);
     };

@@ -49,21 +49,21 @@ function batch(keys: readonly string[], nextOffset: number): FetchedBatch {
 test('a replica knows what is left of its changelogs, and goes on where it was', async () => {
   const { replica, store } = await openReplica(10);
   expect(replica).toMatchObject({ from: 'beginning', remaining: 7, holdsState: false, unwrittenBytes: 0 });
-  replica.apply(batch(['a', 'b'], 6));
+  replica.apply(batch(['a', 'b'], 6), 4_000);
   expect(replica).toMatchObject({ from: 'tail', remaining: 4, holdsState: true });
   expect(replica.positions).toEqual([{ topic: 'totals-changelog', partition: 1, offset: 6 }]);
   expect(replica.unwrittenBytes).toBeGreaterThan(2 * 200);
-  replica.apply(batch(['c'], 12));
+  replica.apply(batch(['c'], 12), 4_000);
   expect(replica).toMatchObject({ remaining: 0, unread: [] });
   expect(store.entries).toBe(3);
 });
 
 test('until it is at the end a replica is as old as it was when it began: tombstones may be missed by then', async () => {
   const { replica, checkpoints } = await openReplica(10);
-  replica.apply(batch(['a'], 6));
+  replica.apply(batch(['a'], 6), 4_000);
   await replica.write();
   expect(replica.unwrittenBytes).toBe(0);
-  replica.apply(batch(['b'], 10));
+  replica.apply(batch(['b'], 10), 5_000);
   await replica.complete({ lines: 5 }, NOW);
   expect(checkpoints).toEqual([
     { checkpoint: { changelogs: { totals: 6 }, inputs: {}, time: OPENED }, durable: false },
