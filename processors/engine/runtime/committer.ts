@@ -55,9 +55,9 @@ export class Committer {
     if (!this.isPending(tasks)) return;
     assert(group.generationId >= 0, 'a commit without a generation is not fenced');
     const startedAt = clock.now();
-    const records = [...pending.records, ...tasks.flatMap((task) => [...task.changes(startedAt)])];
+    const changes = tasks.flatMap((task) => [...task.changes(startedAt)]);
     const offsets = movedOffsets(tasks);
-    const sent = await channel.commit(records, group, offsets);
+    const sent = await channel.commit({ outputs: pending.records, changes }, group, offsets);
     pending.clear();
     positions.moved(sent);
     await Promise.all(
