@@ -14,6 +14,7 @@ import { connectRegistry } from '../schemas/serde/schema-registry.ts';
 import { type Whereabouts, answerQuery } from './engine/inspection/http-queries.ts';
 import { StateQueries } from './engine/inspection/state-queries.ts';
 import { applicationNames } from './engine/runtime/application-names.ts';
+import { PROCESSING_GUARANTEES } from './engine/runtime/commit-channel.ts';
 import { engineMetrics } from './engine/runtime/engine-metrics.ts';
 import { PURGE_INTERVAL_MS } from './engine/runtime/repartition-purge.ts';
 import { runPipeline } from './engine/runtime/run-pipeline.ts';
@@ -28,6 +29,10 @@ export const PROCESSOR_OPTIONS = {
   ...PRODUCER_OPTIONS,
   ...GROUP_OPTIONS,
   ...STATE_OPTIONS,
+  processingGuarantee: {
+    schema: z.enum(PROCESSING_GUARANTEES).default('exactly_once_v2'),
+    help: 'exactly_once_v2 (results, state and input offsets are one transaction) or at_least_once (no transactions: what a crash interrupts is done again, which only keyed results that do not add up bear)',
+  },
   commitIntervalMs: {
     schema: count.default(100),
     help: 'longest time between two commits while records flow, milliseconds',
@@ -52,14 +57,7 @@ export async function runProcessor(
   log: Log,
   signal: AbortSignal,
 ): Promise<void> {
-  const {
-    topicPrefix,
-    commitIntervalMs,
-    sessionTimeoutMs,
-    repartitionPurgeIntervalMs,
-    compressionType: compression,
-  } = options;
-  const { instance: groupInstanceId } = options;
+  const { topicPrefix, compressionType: compression, instance: groupInstanceId } = options;
   // One host name may stand for many short lives: only a name that was given promises to come back.
   const instance = groupInstanceId ?? hostname();
   const names = applicationNames(topicPrefix, topology.name);
@@ -102,13 +100,10 @@ export async function runProcessor(
   await runPipeline(
     environment,
     {
+      ...options,
       topology,
-      topicPrefix,
       instance,
       ...(groupInstanceId === undefined ? {} : { groupInstanceId }),
-      commitIntervalMs,
-      sessionTimeoutMs,
-      repartitionPurgeIntervalMs,
       queries,
       openHome: () => stateHome(options, names.applicationId, instance, log),
       random,

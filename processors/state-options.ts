@@ -22,6 +22,10 @@ export const STATE_OPTIONS = {
     schema: requiredText.default(() => join(tmpdir(), `millrace-${userInfo().uid}`)),
     help: 'directory of the state on disk, which must outlive the process to be of use',
   },
+  numStandbyReplicas: {
+    schema: z.coerce.number().int().nonnegative().default(0),
+    help: 'how many other processes keep a copy of the state of each task, so that one of them can take the task over with little to read; the same for all processes',
+  },
   stateCleanupDelayMs: {
     schema: count.default(CLEANUP_DELAY_MS),
     help: 'time for which the state of a task that has moved to another process is kept, should it come back, milliseconds',

@@ -48,7 +48,8 @@ interface Load {
  * 2. a task goes to a member that is caught up: whose stores of it are within the acceptable lag of the best. The tasks
  *    that the fewest members are caught up with choose first. Where none of them has room, to the one that is furthest;
  * 3. a task stays with its owner;
- * 4. evenly within each sub-topology.
+ * 4. one that has lost its owner goes to who is furthest, as its best standby is;
+ * 5. evenly within each sub-topology.
  * A task of topics that only some members subscribe to goes to one of those, even if that is uneven. The same input
  * gives the same answer, in whatever order the members stand.
  * @throws Failure `kafka.not_co_partitioned` (stop)
@@ -166,11 +167,14 @@ function keepOwned(tasks: readonly Task[], loads: readonly Load[], spread: Sprea
 function best(task: Task, spread: Spread): Load | null {
   const withRoom = task.candidates.filter((load) => spread.hasRoom(load));
   const caughtUp = withRoom.filter((load) => task.caughtUp.has(load));
-  const furthest = Math.max(...withRoom.map((load) => positionOf(load, task)));
-  const choice =
-    caughtUp.length > 0 ? caughtUp : withRoom.filter((load) => positionOf(load, task) === furthest);
+  const choice = caughtUp.length > 0 ? caughtUp : furthest(withRoom, task);
   const owner = choice.find((load) => load.owned.has(taskKey(task)));
-  return owner ?? leastLoaded(choice, task) ?? leastLoaded(task.candidates, task);
+  return owner ?? leastLoaded(furthest(choice, task), task) ?? leastLoaded(task.candidates, task);
+}
+
+function furthest(loads: readonly Load[], task: Task): readonly Load[] {
+  const position = Math.max(...loads.map((load) => positionOf(load, task)));
+  return loads.filter((load) => positionOf(load, task) === position);
 }
 
 function leastLoaded(loads: readonly Load[], task: Task): Load | null {

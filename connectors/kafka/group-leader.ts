@@ -3,6 +3,7 @@ import type { Cluster } from './cluster.ts';
 import { decodeSubscription, encodeAssignment } from './group-protocol.ts';
 import type { AssignedMember, JoinAnswer } from './group-requests.ts';
 import type { GroupOptions } from './port.ts';
+import { placeStandbys } from './standby-placement.ts';
 import { partitionCounts } from './topic-admin.ts';
 
 /**
@@ -12,7 +13,7 @@ import { partitionCounts } from './topic-admin.ts';
  */
 export async function assignToMembers(
   cluster: Cluster,
-  { strategy, topics, acceptableRecoveryLag }: GroupOptions,
+  { strategy, topics, acceptableRecoveryLag, standbyReplicas: replicas = [] }: GroupOptions,
   members: JoinAnswer['members'],
   counts: ReadonlyMap<string, number>,
 ): Promise<readonly AssignedMember[]> {
@@ -29,8 +30,13 @@ export async function assignToMembers(
     members: claims,
     ...(acceptableRecoveryLag === undefined ? {} : { acceptableRecoveryLag }),
   });
+  const standbys = placeStandbys({ topics, replicas, members: claims, assigned });
   return claims.map(({ memberId, topics: subscribed }) => ({
     memberId,
-    memberAssignment: encodeAssignment({ assignment: assigned.get(memberId) ?? new Map(), subscribed }),
+    memberAssignment: encodeAssignment({
+      assignment: assigned.get(memberId) ?? new Map(),
+      subscribed,
+      standbys: standbys.get(memberId) ?? [],
+    }),
   }));
 }

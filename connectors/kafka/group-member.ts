@@ -11,10 +11,15 @@ import { Connections } from './connections.ts';
 import type { BrokerAddress, ClientContext } from './connections.ts';
 import { ERROR, check, isBrokerError } from './error-code.ts';
 import { assignToMembers } from './group-leader.ts';
-import { decodeAssignment, encodeSubscription, protocolName } from './group-protocol.ts';
+import {
+  type MemberAssignment,
+  decodeAssignment,
+  encodeSubscription,
+  protocolName,
+} from './group-protocol.ts';
 import { fencedInstance, refusedByGroup } from './group-refusal.ts';
 import { describeMembership, groupRequests } from './group-requests.ts';
-import type { Assignment, GroupMember, GroupMetadata, GroupOptions } from './port.ts';
+import type { Assignment, GroupMember, GroupMetadata, GroupOptions, TaskName } from './port.ts';
 import { partitionCounts } from './topic-admin.ts';
 
 const SESSION_TIMEOUT_MS = 10_000;
@@ -56,11 +61,14 @@ class Member implements GroupMember {
   #metadata: GroupMetadata;
   /** What the listener holds. */
   #held: Assignment = NOTHING;
+  #standbys: readonly TaskName[] = [];
   /** What was held last, to be asked for again. */
   #owned: Assignment = NOTHING;
   #due: 'nothing' | 'rejoin' | 'lost' = 'rejoin';
   #fenced: Failure | null = null;
   #revision = 0;
+  /** Of the assignment that is held. */
+  #term = new AbortController();
   #joined = false;
   #beating = false;
   #rebalancing = false;
@@ -95,10 +103,15 @@ class Member implements GroupMember {
       await this.#letGo();
       if (this.#fenced !== null) throw this.#fenced;
       await this.#join();
-      if (this.#held.size > 0) await this.#group.listener.onAssigned(this.#held, this.#metadata);
+      const term = { signal: this.#term.signal, standbys: this.#standbys };
+      if (this.#holdsAnything) await this.#group.listener.onAssigned(this.#held, this.#metadata, term);
     } finally {
       this.#rebalancing = false;
     }
+  }
+
+  get #holdsAnything(): boolean {
+    return this.#held.size > 0 || this.#standbys.length > 0;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -130,11 +143,12 @@ class Member implements GroupMember {
 
   /** The listener is told once, also when it fails: what it held is gone after that. */
   async #letGo(): Promise<void> {
-    const held = this.#held;
+    const [held, heldAnything] = [this.#held, this.#holdsAnything];
     this.#held = NOTHING;
+    this.#standbys = [];
     const { listener } = this.#group;
     try {
-      if (held.size > 0) await (this.#due === 'lost' ? listener.onLost(held) : listener.onRevoked(held));
+      if (heldAnything) await (this.#due === 'lost' ? listener.onLost(held) : listener.onRevoked(held));
     } catch (error) {
       // Why the membership is lost says more than what follows from it.
       if (this.#fenced === null) throw error;
@@ -148,12 +162,16 @@ class Member implements GroupMember {
     const { clock, random } = this.#context;
     for (let attempt = 0, refusals = 0; ; attempt++) {
       try {
-        const assignment = await this.#cluster.withCoordinator('group', this.#group.groupId, (coordinator) =>
-          this.#joinOnce(coordinator, counts),
+        const { assignment, standbys } = await this.#cluster.withCoordinator(
+          'group',
+          this.#group.groupId,
+          (coordinator) => this.#joinOnce(coordinator, counts),
         );
         this.#held = assignment;
+        this.#standbys = standbys;
         this.#owned = assignment;
         this.#due = 'nothing';
+        this.#term = new AbortController();
         this.#joined = true;
         this.#log.info({ ...this.#metadata, assignment: Object.fromEntries(assignment) }, 'joined');
         return;
@@ -229,7 +247,10 @@ class Member implements GroupMember {
     return counts;
   }
 
-  async #joinOnce(coordinator: BrokerAddress, counts: ReadonlyMap<string, number>): Promise<Assignment> {
+  async #joinOnce(
+    coordinator: BrokerAddress,
+    counts: ReadonlyMap<string, number>,
+  ): Promise<MemberAssignment> {
     const { groupId, signal, taskPositions } = this.#group;
     signal?.throwIfAborted();
     const subscription = { topics: this.#topics, owned: this.#owned, positions: taskPositions?.() ?? [] };
@@ -259,9 +280,10 @@ class Member implements GroupMember {
    * A static member that comes back has its assignment from before. When that was made for other topics, it joins once
    * more, with a subscription that the coordinator sees to be new, and so has the group rebalance.
    */
-  #ownAssignment(bytes: Buffer | null): Assignment {
-    const { assignment, subscribed } = decodeAssignment(bytes);
-    if (subscribed === null || sameTopics(subscribed, this.#topics)) return assignment;
+  #ownAssignment(bytes: Buffer | null): MemberAssignment {
+    const own = decodeAssignment(bytes);
+    const { subscribed } = own;
+    if (subscribed === null || sameTopics(subscribed, this.#topics)) return own;
     this.#revision++;
     throw new Failure(
       STALE_ASSIGNMENT,
@@ -289,11 +311,13 @@ class Member implements GroupMember {
   #heed(error: unknown): void {
     if (isBrokerError(error, ERROR.rebalanceInProgress)) {
       if (this.#due === 'nothing') this.#due = 'rejoin';
+      this.#term.abort(TERM_ENDS);
       return;
     }
     if (isBrokerError(error, ERROR.unknownMemberId, ERROR.illegalGeneration, ERROR.fencedInstanceId)) {
       this.#log.warn({ err: error }, 'the group went on without this member');
       this.#due = 'lost';
+      this.#term.abort(TERM_ENDS);
       this.#joined = false;
       if (!isBrokerError(error, ERROR.illegalGeneration)) this.#owned = NOTHING;
       if (isBrokerError(error, ERROR.fencedInstanceId)) this.#fence(error);
@@ -308,6 +332,8 @@ class Member implements GroupMember {
 }
 
 const STALE_ASSIGNMENT = 'kafka.stale_assignment';
+/** A reason that needs no DOMException to be made. */
+const TERM_ENDS = 'the term of the assignment ends';
 
 function sameTopics(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && new Set([...a, ...b]).size === a.length;

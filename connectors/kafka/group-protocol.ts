@@ -1,4 +1,4 @@
-import type { Assignment, AssignmentStrategy, TaskPosition } from './port.ts';
+import type { Assignment, AssignmentStrategy, TaskName, TaskPosition } from './port.ts';
 import { WireReader, WireWriter } from './wire.ts';
 
 /** Kafka's `consumer` protocol: what members and leader tell each other through the coordinator. */
@@ -7,6 +7,8 @@ const SUBSCRIPTION_VERSION = 1;
 const ASSIGNMENT_VERSION = 0;
 /** First byte of our user data, in subscriptions and assignments. What another version wrote is not looked at. */
 const USER_DATA_VERSION = 1;
+/** Of an assignment that has standbys: who does not know of them takes the assignment without. */
+const STANDBYS_VERSION = 2;
 const POSITION_BYTES = 16;
 const POSITIONS_HEAD_BYTES = 9;
 
@@ -19,10 +21,11 @@ export interface Subscription {
 }
 
 /** What the leader tells a member. */
-interface MemberAssignment {
+export interface MemberAssignment {
   readonly assignment: Assignment;
   /** The topics that the member was subscribed to when this was assigned; null when the leader does not say. */
   readonly subscribed: readonly string[] | null;
+  readonly standbys: readonly TaskName[];
 }
 
 /**
@@ -53,32 +56,43 @@ export function decodeSubscription(bytes: Buffer): Subscription {
   return { topics, owned: hasOwned ? readPartitions(reader) : new Map(), positions };
 }
 
-export function encodeAssignment({ assignment, subscribed }: MemberAssignment): Buffer {
+export function encodeAssignment({ assignment, subscribed, standbys }: MemberAssignment): Buffer {
   const writer = writePartitions(new WireWriter().int16(ASSIGNMENT_VERSION), assignment);
   if (subscribed === null) return writer.blob(null).bytes();
-  const userData = new WireWriter().int8(USER_DATA_VERSION);
+  const userData = new WireWriter().int8(standbys.length === 0 ? USER_DATA_VERSION : STANDBYS_VERSION);
   userData.array(subscribed, (topic) => userData.string(topic));
+  if (standbys.length > 0)
+    userData.array(standbys, ({ subTopology, partition }) => userData.int32(subTopology).int32(partition));
   return writer.blob(userData.bytes()).bytes();
 }
 
+type Told = Omit<MemberAssignment, 'assignment'>;
+
+const UNTOLD: Told = { subscribed: null, standbys: [] };
+
 /** An empty buffer is an empty assignment. */
 export function decodeAssignment(bytes: Buffer | null): MemberAssignment {
-  if (bytes === null || bytes.length === 0) return { assignment: new Map(), subscribed: null };
+  if (bytes === null || bytes.length === 0) return { assignment: new Map(), ...UNTOLD };
   const reader = new WireReader(bytes);
   reader.int16();
   const assignment = readPartitions(reader);
-  return { assignment, subscribed: decodeSubscribed(reader.blob()) };
+  return { assignment, ...decodeTold(reader.blob()) };
 }
 
 /** Of a leader of another make, user data may be anything: it says nothing then. */
-function decodeSubscribed(userData: Buffer | null): readonly string[] | null {
-  if (userData === null || userData[0] !== USER_DATA_VERSION) return null;
+function decodeTold(userData: Buffer | null): Told {
+  const version = userData?.[0];
+  if (userData === null || (version !== USER_DATA_VERSION && version !== STANDBYS_VERSION)) return UNTOLD;
   try {
     const reader = new WireReader(userData.subarray(1));
-    const topics = reader.array(() => reader.string() ?? '');
-    return reader.remaining === 0 ? topics : null;
+    const subscribed = reader.array(() => reader.string() ?? '');
+    const standbys =
+      version === USER_DATA_VERSION
+        ? []
+        : reader.array(() => ({ subTopology: reader.int32(), partition: reader.int32() }));
+    return reader.remaining === 0 ? { subscribed, standbys } : UNTOLD;
   } catch (error) {
-    if (error instanceof RangeError) return null;
+    if (error instanceof RangeError) return UNTOLD;
     throw error;
   }
 }

@@ -116,20 +116,34 @@ export interface Fetcher extends AsyncDisposable {
   resume(partitions: readonly TopicPartition[]): void;
 }
 
+/** What an assignment brings beside partitions, and for how long it stands. */
+export interface AssignmentTerm {
+  /** Tasks of others whose stores this member is to keep a copy of. */
+  readonly standbys: readonly TaskName[];
+  /** Aborts when another rebalance is due or the membership is lost: what is under way for the assignment can be left. */
+  readonly signal: AbortSignal;
+}
+
 export interface GroupListener {
-  /** Awaited after each rebalance that gives this member partitions, before heartbeats report it stable. */
-  onAssigned(assignment: Assignment, group: GroupMetadata): Promise<void>;
+  /**
+   * Awaited after each rebalance that gives this member partitions or standbys, before heartbeats report it stable. The others wait for
+   * a member that lasts beyond the end of its term, and in the end go on without it.
+   */
+  onAssigned(assignment: Assignment, group: GroupMetadata, term: AssignmentTerm): Promise<void>;
   /** Awaited before the member rejoins: commit and let go. Not called when the membership is already lost. */
   onRevoked(assignment: Assignment): Promise<void>;
   /** The coordinator forgot this member (it was too slow): drop all work of the old assignment, commit nothing. */
   onLost(assignment: Assignment): Promise<void>;
 }
 
-/** How far a member's stores of one task are: the larger the position, the less is to be restored. */
-export interface TaskPosition {
+export interface TaskName {
   /** Index in {@link GroupOptions.topics}. */
   readonly subTopology: number;
   readonly partition: number;
+}
+
+/** How far a member's stores of one task are: the larger the position, the less is to be restored. */
+export interface TaskPosition extends TaskName {
   /** Sum of the changelog offsets that the stores hold. */
   readonly position: number;
 }
@@ -171,6 +185,8 @@ export interface GroupOptions {
    * acceptable.recovery.lag.
    */
   readonly acceptableRecoveryLag?: number;
+  /** How many other members keep a copy of a task's stores, by sub-topology, as the leader has it. Default: none. */
+  readonly standbyReplicas?: readonly number[];
   readonly listener: GroupListener;
   /**
    * When it aborts, a join that waits for other members (for as long as a rebalance may take) is given up: checkpoint()

@@ -35,6 +35,8 @@ export const METRIC = {
   joinMatched: 'millrace_join_matched_total',
   restoreRemaining: 'millrace_restore_remaining_records',
   recordsRestored: 'millrace_records_restored_total',
+  standbyLag: 'millrace_standby_lag_records',
+  standbyRecords: 'millrace_standby_records_total',
   stateEntries: 'millrace_state_entries',
   sinkRows: 'millrace_sink_rows_total',
   endToEndSeconds: 'millrace_record_e2e_latency_seconds',

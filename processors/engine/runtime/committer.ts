@@ -1,32 +1,26 @@
-import type {
-  GroupMetadata,
-  PartitionOffset,
-  TransactionalProducer,
-} from '../../../connectors/kafka/port.ts';
+import type { GroupMetadata, PartitionOffset } from '../../../connectors/kafka/port.ts';
 import { assert } from '../../../infra/process/assert.ts';
 import type { Clock } from '../../../infra/process/clock.ts';
-import { describe } from '../../../infra/process/failure.ts';
-import type { Log } from '../../../infra/process/log.ts';
 import type { ChangelogPositions } from './changelog-positions.ts';
+import type { CommitChannel } from './commit-channel.ts';
 import type { EngineMetrics } from './engine-metrics.ts';
 import type { PendingOutput } from './pending-output.ts';
 import type { StreamTask } from './stream-task.ts';
 
 interface CommitterParts {
-  readonly producer: TransactionalProducer;
+  readonly channel: CommitChannel;
   readonly pending: PendingOutput;
   readonly positions: ChangelogPositions;
   readonly clock: Clock;
-  readonly log: Log;
   readonly metrics: EngineMetrics;
   /** Told the offsets of each commit that is in. */
   readonly onCommitted: (offsets: readonly PartitionOffset[]) => void;
 }
 
 /**
- * Commits what all tasks of the process have done, as one Kafka transaction: results, repartitioned records,
- * changelogs and input offsets, or nothing of it. Stores follow only after the transaction is in: a process that ends in
- * between finds them behind their changelogs, never ahead.
+ * Commits what all tasks of the process have done: results, repartitioned records, changelogs and input offsets, with
+ * exactly-once as one Kafka transaction. Stores follow only after all that is in: a process that ends in between finds
+ * them behind their changelogs, never ahead.
  */
 export class Committer {
   readonly #parts: CommitterParts;
@@ -53,28 +47,17 @@ export class Committer {
 
   /**
    * Does nothing when there is nothing to commit: no transaction is ever empty.
-   * @throws Failure as the producer does, and `engine.state_write_failed` (restart) when the transaction is in and a store
-   * cannot follow: the session must end
+   * @throws Failure as the channel does, and `engine.state_write_failed` (restart) when the commit is in and a store cannot
+   * follow: the session must end
    */
   async commit(tasks: readonly StreamTask[], group: GroupMetadata): Promise<void> {
-    const { producer, pending, positions, clock, log, metrics, onCommitted } = this.#parts;
+    const { channel, pending, positions, clock, metrics, onCommitted } = this.#parts;
     if (!this.isPending(tasks)) return;
     assert(group.generationId >= 0, 'a commit without a generation is not fenced');
     const startedAt = clock.now();
-    const records = [...pending.records, ...tasks.flatMap((task) => [...task.changes(startedAt)])];
+    const changes = tasks.flatMap((task) => [...task.changes(startedAt)]);
     const offsets = movedOffsets(tasks);
-    let sent: readonly PartitionOffset[] = [];
-    producer.begin();
-    try {
-      if (records.length > 0) sent = await producer.send(records);
-      await producer.sendOffsets(group, offsets);
-      await producer.commit();
-    } catch (error) {
-      await producer
-        .abort()
-        .catch((second: unknown) => log.debug({ err: second }, `no abort: ${describe(second)}`));
-      throw error;
-    }
+    const sent = await channel.commit({ outputs: pending.records, changes }, group, offsets);
     pending.clear();
     positions.moved(sent);
     await Promise.all(

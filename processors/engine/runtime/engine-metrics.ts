@@ -7,6 +7,9 @@ export interface EngineMetrics {
   readonly operators: OperatorMetrics;
   /** Told of each step of a restore: the records that it read, and the offsets that are left. */
   restored(task: string, records: number, remaining: number): void;
+  /** Told of a standby that has followed its changelogs: the records that it took, and the offsets that it is behind. */
+  followed(task: string, records: number, lag: number): void;
+  unfollowed(task: string): void;
   stateEntries(task: string, store: string, entries: number): void;
   /** Forgets a task that another instance may own now. */
   closed(task: string, stores: Iterable<string>): void;
@@ -29,6 +32,16 @@ export function engineMetrics(metrics: Metrics, pipeline: string): EngineMetrics
     'pipeline',
     'task',
   ]);
+  const standbyLag = metrics.gauge(
+    METRIC.standbyLag,
+    'Changelog records that a standby is behind, as far as it has heard.',
+    ['pipeline', 'task'],
+  );
+  const standbyRecords = metrics.counter(
+    METRIC.standbyRecords,
+    'Changelog records that standbys have taken.',
+    ['pipeline', 'task'],
+  );
   const entries = metrics.gauge(METRIC.stateEntries, 'Entries of a store.', ['pipeline', 'task', 'store']);
   const commits = metrics.seconds(METRIC.commitSeconds, 'Duration of a Kafka transaction.', ['pipeline']);
   return {
@@ -38,6 +51,11 @@ export function engineMetrics(metrics: Metrics, pipeline: string): EngineMetrics
       restored.inc({ pipeline, task }, records);
       restore.set({ pipeline, task }, remaining);
     },
+    followed(task, records, lag) {
+      standbyRecords.inc({ pipeline, task }, records);
+      standbyLag.set({ pipeline, task }, lag);
+    },
+    unfollowed: (task) => standbyLag.remove({ pipeline, task }),
     stateEntries: (task, store, count) => entries.set({ pipeline, task, store }, count),
     closed(task, stores) {
       operators.closed(task);

@@ -1,5 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Assignment, GroupListener, GroupMetadata } from '../../../connectors/kafka/port.ts';
+import type {
+  Assignment,
+  AssignmentTerm,
+  GroupListener,
+  GroupMetadata,
+} from '../../../connectors/kafka/port.ts';
 import type { Application } from './application.ts';
 import { existingPartitions } from './existing-partitions.ts';
 import { writePlan } from './plan-topic.ts';
@@ -18,10 +23,10 @@ export class PlanKeeper implements GroupListener {
     this.#write = write;
   }
 
-  async onAssigned(assignment: Assignment, group: GroupMetadata): Promise<void> {
+  async onAssigned(assignment: Assignment, group: GroupMetadata, term: AssignmentTerm): Promise<void> {
     if (!this.#written) await this.#write();
     this.#written = true;
-    await this.#listener.onAssigned(assignment, group);
+    await this.#listener.onAssigned(assignment, group, term);
   }
 
   onRevoked(assignment: Assignment): Promise<void> {

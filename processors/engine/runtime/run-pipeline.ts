@@ -10,6 +10,7 @@ import type { Topology } from '../topology.ts';
 import { type ApplicationNames, applicationNames } from './application-names.ts';
 import { type Application, type Environment, setUpApplication } from './application.ts';
 import { ChangelogPositions } from './changelog-positions.ts';
+import { type ProcessingGuarantee, openCommitChannel } from './commit-channel.ts';
 import { Committer } from './committer.ts';
 import { GlobalTables } from './global-reader.ts';
 import { inspectedSession } from './inspected-session.ts';
@@ -33,8 +34,12 @@ export interface PipelineOptions {
    * it only an instance that is the same after a restart. Default: a dynamic member.
    */
   readonly groupInstanceId?: string;
+  /** Default `exactly_once_v2`. */
+  readonly processingGuarantee?: ProcessingGuarantee;
   /** Longest time between two commits while records flow, milliseconds. */
   readonly commitIntervalMs: number;
+  /** How many other processes keep a copy of each task's state. Default 0. */
+  readonly numStandbyReplicas?: number;
   /** Milliseconds of silence after which the group goes on without this process. */
   readonly sessionTimeoutMs: number;
   /** Milliseconds between two deletions of repartitioned records that are processed. Default 30000. */
@@ -109,7 +114,9 @@ async function runMember(
 ): Promise<void> {
   const { kafka, names, clock, log, metrics } = application;
   const { onState, commitIntervalMs, sessionTimeoutMs, groupInstanceId } = options;
-  await using producer = await kafka.openProducer(names.transactionalId(options.instance));
+  const { processingGuarantee = 'exactly_once_v2' } = options;
+  const transactionalId = names.transactionalId(options.instance);
+  await using channel = await openCommitChannel(processingGuarantee, { kafka, log, transactionalId });
   onState('loading the global tables');
   const globals = new GlobalTables({ ...application, onDrop: metrics.operators.dropped });
   if (!(await globals.load(kafka, signal))) return;
@@ -125,10 +132,10 @@ async function runMember(
     options.queries?.committed();
   };
   const positions = new ChangelogPositions(names.changelog);
-  const committer = new Committer({ producer, pending, positions, clock, log, metrics, onCommitted });
+  const committer = new Committer({ channel, pending, positions, clock, metrics, onCommitted });
   const factory = taskFactory(application, globals, pending);
   const onRestoring = (): void => onState('restoring state');
-  const assignment = new TaskAssignment({
+  await using assignment = new TaskAssignment({
     application,
     factory,
     globals,
@@ -138,6 +145,7 @@ async function runMember(
     fetcher,
     home,
     signal,
+    isStateExact: processingGuarantee === 'exactly_once_v2',
     onRestoring,
   });
 
@@ -149,6 +157,7 @@ async function runMember(
     strategy: 'co-partitioned',
     planHash: planHash(application.topology.plan),
     taskPositions: () => assignment.positions(),
+    standbyReplicas: standbyReplicas(application, options),
     sessionTimeoutMs,
     ...(groupInstanceId === undefined ? {} : { groupInstanceId }),
     listener: new PlanKeeper(assignment, () => keepPlan(application)),
@@ -167,4 +176,9 @@ async function runMember(
     commitIntervalMs,
     onRunning,
   }).run(signal);
+}
+
+/** By sub-topology. What has no state needs none. */
+function standbyReplicas({ parts }: Application, { numStandbyReplicas = 0 }: PipelineOptions): number[] {
+  return parts.map(({ stores }) => (stores.some(({ changelog }) => changelog) ? numStandbyReplicas : 0));
 }

@@ -50,6 +50,7 @@ export class StreamLoop {
     let busy = false;
     while (!signal.aborted) {
       await group.checkpoint();
+      if (assignment.isOverdue) continue;
       await assignment.forgetSuspended();
       if (signal.aborted) break;
       onRunning();
@@ -60,6 +61,7 @@ export class StreamLoop {
       this.#resume();
       this.#parts.cuts.apply(assignment.tasks);
       if (this.#commitIsDue(busy)) await assignment.commit();
+      await assignment.catchUp();
     }
     await assignment.commit();
   }

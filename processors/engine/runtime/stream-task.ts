@@ -156,6 +156,12 @@ export class StreamTask {
     await this.#parts.state.commit({ changelogs, inputs, time }, true);
   }
 
+  /** Hands its state over, as of the last commit. The task must not be used again. */
+  release(): TaskState {
+    for (const store of this.stores.values()) store.rollback();
+    return this.#parts.state;
+  }
+
   /** Gives up what is not committed. */
   async close(): Promise<void> {
     await this.#parts.state.close();

@@ -1,5 +1,6 @@
 import type {
   Assignment,
+  AssignmentTerm,
   Fetcher,
   GroupListener,
   GroupMetadata,
@@ -8,15 +9,21 @@ import type {
 } from '../../../connectors/kafka/port.ts';
 import { Failure } from '../../../infra/process/failure.ts';
 import type { SubTopology } from '../plan/sub-topology.ts';
-import type { StateHome } from '../state/task-state.ts';
 import type { Application } from './application.ts';
 import type { ChangelogPositions } from './changelog-positions.ts';
 import type { Committer } from './committer.ts';
 import type { GlobalTables } from './global-reader.ts';
 import type { ProgressCuts } from './progress-cuts.ts';
-import { restoreState } from './restore.ts';
+import type { StateHome } from '../state/task-state.ts';
+import type { WantedReplica } from './open-replicas.ts';
 import type { StreamTask } from './stream-task.ts';
 import { type InputStart, type TaskFactory, taskId } from './task-factory.ts';
+import { TaskReplicas } from './task-replicas.ts';
+
+interface TaskPlace {
+  readonly part: SubTopology;
+  readonly partition: number;
+}
 
 interface AssignmentParts {
   readonly application: Application;
@@ -28,26 +35,48 @@ interface AssignmentParts {
   readonly fetcher: Fetcher;
   readonly home: StateHome;
   readonly signal: AbortSignal;
+  /** Whether changelogs and offsets move together. */
+  readonly isStateExact: boolean;
   readonly onRestoring: () => void;
 }
 
 /**
  * The tasks that this process owns. A rebalance takes all of them away, after a commit, and gives them out again. A
  * task that comes back to the offsets that it had committed goes on with its state: had anybody else worked on it
- * meanwhile, its offsets would have moved in the same transaction as its changelogs.
+ * meanwhile, its offsets would have moved in the same transaction as its changelogs. Without transactions, who came half
+ * through a commit has written changelogs that this state does not know: it will write the same entries again.
  */
-export class TaskAssignment implements GroupListener {
+export class TaskAssignment implements GroupListener, AsyncDisposable {
   readonly #parts: AssignmentParts;
+  readonly #replicas: TaskReplicas;
   #tasks: readonly StreamTask[] = [];
   #suspended: readonly StreamTask[] = [];
   #membership: GroupMetadata | null = null;
+  #isOverdue = false;
+  #standbyIds: ReadonlySet<string> = new Set();
 
   constructor(parts: AssignmentParts) {
     this.#parts = parts;
+    const { application, home, positions } = parts;
+    const { names, metrics } = application;
+    this.#replicas = new TaskReplicas({
+      ...application,
+      changelog: names.changelog,
+      home,
+      positions,
+      onRestore: (task, records, remaining) => metrics.restored(task, records, remaining),
+      onFollow: (task, records, lag) => metrics.followed(task, records, lag),
+      onUnfollow: (task) => metrics.unfollowed(task),
+    });
   }
 
   get tasks(): readonly StreamTask[] {
     return this.#tasks;
+  }
+
+  /** Whether the last assignment was left unfinished because another rebalance is due. */
+  get isOverdue(): boolean {
+    return this.#isOverdue;
   }
 
   /** Whether {@link tasks} are those of the present membership, restored: not in the middle of a rebalance. */
@@ -63,45 +92,57 @@ export class TaskAssignment implements GroupListener {
     if (this.#membership !== null) await this.#parts.committer.commit(this.#tasks, this.#membership);
   }
 
-  /** Where the stores of its tasks stand, those that a rebalance under way has taken away included. */
+  /** Where the stores stand that it has: also of tasks that a rebalance under way has taken away, and of replicas. */
   positions(): readonly TaskPosition[] {
     const { application, positions } = this.#parts;
-    const held = new Set([...this.#tasks, ...this.#suspended]);
+    const held = [...this.#tasks, ...this.#suspended, ...this.#replicas.all];
     return application.parts.flatMap((part) =>
-      [...held]
+      held
         .filter((task) => task.id === taskId(part, task.partition))
         .map((task) => positions.of(part, task.partition)),
     );
   }
 
-  async onAssigned(assignment: Assignment, membership: GroupMetadata): Promise<void> {
-    const { application, factory, log } = { ...this.#parts, log: this.#parts.application.log };
+  /** Leaves it at that when the term ends before all is restored: a task without its state must never run. */
+  async onAssigned(
+    assignment: Assignment,
+    membership: GroupMetadata,
+    { signal: term, standbys }: AssignmentTerm,
+  ): Promise<void> {
+    const { application, factory, signal } = this.#parts;
+    const { log, metrics } = application;
     const wanted = application.parts.flatMap((part) => {
       const [input] = factory.inputs[part.id] ?? [];
       const partitions = input === undefined ? [] : (assignment.get(input.topic) ?? []);
       return partitions.map((partition) => ({ part, partition }));
     });
-    const starts = await this.#starts(wanted);
-    const tasks: StreamTask[] = [];
-    for (const { part, partition } of wanted) {
-      const task = await this.#taskAt(part, partition, starts);
-      if (task === null) return;
-      tasks.push(task);
-    }
-    await this.#drop(this.#suspended.filter((task) => !tasks.includes(task)));
+    const followed = standbys.flatMap(({ subTopology, partition }) => {
+      const part = application.parts.find(({ id }) => id === subTopology);
+      return part === undefined ? [] : [{ part, partition }];
+    });
+    const starts = await this.#starts([...wanted, ...followed]);
+    const tasks = await this.#tasksAt(wanted, starts, AbortSignal.any([signal, term]));
+    this.#isOverdue = tasks === null;
+    if (tasks === null) return;
+    this.#suspended = this.#suspended.filter((task) => !tasks.includes(task));
+    await this.#follow(followed.map((place) => this.#wantedReplica(place, starts)));
+    await this.#drop(this.#suspended);
     this.#suspended = [];
     await this.#parts.home.clean();
     this.#tasks = tasks;
     this.#membership = membership;
-    for (const task of tasks) application.metrics.operators.stand(task.id, task.progress);
+    for (const task of tasks) metrics.operators.stand(task.id, task.progress);
     this.#fetch();
-    log.info({ tasks: tasks.map((task) => task.id) }, 'tasks assigned');
+    const ids = { tasks: tasks.map((task) => task.id), standbys: [...this.#standbyIds] };
+    log.info(ids, 'tasks assigned');
   }
 
   async onRevoked(): Promise<void> {
     await this.commit();
+    this.#replicas.unfollow();
     this.#membership = null;
-    this.#suspended = this.#tasks;
+    this.#isOverdue = false;
+    this.#suspended = [...this.#suspended, ...this.#tasks];
     this.#tasks = [];
     this.#fetch();
   }
@@ -116,9 +157,7 @@ export class TaskAssignment implements GroupListener {
     throw new Failure('engine.membership_lost', 'restart', message);
   }
 
-  async #starts(
-    wanted: readonly { part: SubTopology; partition: number }[],
-  ): Promise<Map<string, InputStart>> {
+  async #starts(wanted: readonly TaskPlace[]): Promise<Map<string, InputStart>> {
     const { kafka, names } = this.#parts.application;
     const partitions = wanted.flatMap(({ part, partition }) =>
       (this.#parts.factory.inputs[part.id] ?? []).map(({ topic }) => ({ topic, partition })),
@@ -134,51 +173,82 @@ export class TaskAssignment implements GroupListener {
     );
   }
 
-  /** Null when the signal came before the state was restored: a task without its state must never run. */
-  async #taskAt(
-    part: SubTopology,
-    partition: number,
+  /** Null when the signal came before all state was restored. */
+  async #tasksAt(
+    wanted: readonly TaskPlace[],
     starts: ReadonlyMap<string, InputStart>,
-  ): Promise<StreamTask | null> {
-    const startOf = (topic: string): InputStart =>
-      starts.get(startId({ topic, partition })) ?? { committed: null, offset: 0 };
-    const suspended = this.#suspended.find((task) => task.id === taskId(part, partition));
-    const unmoved = suspended?.inputs.every(
-      ({ input, committed }) => committed === startOf(input.topic).committed,
-    );
-    if (suspended !== undefined && unmoved) return suspended;
-
-    await suspended?.close();
-    const { application, factory, positions, home, onRestoring, signal } = this.#parts;
-    onRestoring();
-    const { kafka, clock, log, names, metrics } = application;
-    const id = taskId(part, partition);
-    const topics = (factory.inputs[part.id] ?? []).map(({ topic }) => topic);
-    const committed = Object.fromEntries(topics.map((topic) => [topic, startOf(topic).committed]));
-    const restored = await restoreState({
-      kafka,
-      clock,
-      log,
-      signal,
-      home,
-      taskId: id,
-      partition,
-      storePlans: part.stores,
-      changelog: names.changelog,
-      committed,
-      positions,
-      onRead: (records, remaining) => metrics.restored(id, records, remaining),
+    signal: AbortSignal,
+  ): Promise<readonly StreamTask[] | null> {
+    const { factory, onRestoring } = this.#parts;
+    const kept = new Map<string, StreamTask>();
+    for (const { part, partition } of wanted) {
+      const suspended = this.#suspended.find((task) => task.id === taskId(part, partition));
+      if (suspended === undefined) continue;
+      const isUnmoved = suspended.inputs.every(
+        ({ input, committed }) => committed === startAt(starts, input.topic, partition).committed,
+      );
+      if (isUnmoved) kept.set(suspended.id, suspended);
+      else await this.#setAside(suspended);
+    }
+    const restoring = wanted
+      .filter(({ part, partition }) => !kept.has(taskId(part, partition)))
+      .map((place) => this.#wantedReplica(place, starts));
+    if (restoring.length > 0) onRestoring();
+    if (!(await this.#replicas.restore(restoring, signal))) return null;
+    for (const { id, committed } of restoring) this.#refuseLostOffsets(id, committed);
+    return wanted.map(({ part, partition }) => {
+      const id = taskId(part, partition);
+      const startOf = (topic: string): InputStart => startAt(starts, topic, partition);
+      return kept.get(id) ?? factory.create(part, partition, startOf, this.#replicas.take(id).state);
     });
-    if (restored === null) return null;
-    if (restored.records > 0 && topics.every((topic) => committed[topic] === null))
-      throw offsetsLost(names.applicationId, id);
-    return factory.create(part, partition, startOf, restored.state);
+  }
+
+  #wantedReplica({ part, partition }: TaskPlace, starts: ReadonlyMap<string, InputStart>): WantedReplica {
+    const inputs = this.#parts.factory.inputs[part.id] ?? [];
+    const committed = Object.fromEntries(
+      inputs.map(({ topic }) => [topic, startAt(starts, topic, partition).committed]),
+    );
+    return { id: taskId(part, partition), partition, storePlans: part.stores, committed };
+  }
+
+  /** @throws Failure `engine.offsets_lost` (stop) */
+  #refuseLostOffsets(id: string, committed: WantedReplica['committed']): void {
+    // A first commit that came half through leaves changelogs without offsets too.
+    if (!this.#parts.isStateExact) return;
+    if (Object.values(committed).some((offset) => offset !== null) || !this.#replicas.holdState(id)) return;
+    throw offsetsLost(this.#parts.application.names.applicationId, id);
   }
 
   /** To be called when a rebalance is through: a task that has not come back by then is not this process's any more. */
   async forgetSuspended(): Promise<void> {
     await this.#drop(this.#suspended);
     this.#suspended = [];
+    if (this.#membership === null) this.#standbyIds = new Set();
+    await this.#replicas.keepOnly(this.#standbyIds);
+  }
+
+  /** Lets go of a task so that its state can go on as a replica, with what others have added to the changelogs. */
+  async #setAside(suspended: StreamTask): Promise<void> {
+    this.#suspended = this.#suspended.filter((task) => task !== suspended);
+    this.#parts.application.metrics.closed(suspended.id, suspended.stores.keys());
+    if (this.#parts.home.isLasting) await suspended.close();
+    else this.#replicas.adopt(suspended);
+  }
+
+  async #follow(standbys: readonly WantedReplica[]): Promise<void> {
+    this.#standbyIds = new Set(standbys.map(({ id }) => id));
+    for (const task of this.#suspended) if (this.#standbyIds.has(task.id)) await this.#setAside(task);
+    await this.#replicas.follow(standbys);
+    await this.#replicas.keepOnly(this.#standbyIds);
+  }
+
+  /** Lets its standbys take what others have written. */
+  async catchUp(): Promise<void> {
+    await this.#replicas.catchUp();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#replicas[Symbol.asyncDispose]();
   }
 
   #fetch(): void {
@@ -196,6 +266,10 @@ export class TaskAssignment implements GroupListener {
       await task.close();
     }
   }
+}
+
+function startAt(starts: ReadonlyMap<string, InputStart>, topic: string, partition: number): InputStart {
+  return starts.get(startId({ topic, partition })) ?? { committed: null, offset: 0 };
 }
 
 function startId({ topic, partition }: TopicPartition): string {

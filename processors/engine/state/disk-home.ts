@@ -19,6 +19,7 @@ export interface DiskHomeOptions {
 
 /** State in one LevelDB for each task. LevelDB's own lock keeps two processes apart; the kernel takes it from the dead. */
 export class DiskHome implements StateHome {
+  readonly isLasting = true;
   readonly #options: DiskHomeOptions;
   /** The last opening of each task, closed or not. */
   readonly #states = new Map<string, DiskTaskState>();

@@ -20,7 +20,10 @@ export interface StateStore {
   staged(): Iterable<StoreChange>;
   commit(): void;
   rollback(): void;
-  /** Takes one record of the changelog, past the staging. Only before the store is used. */
+  /**
+   * Takes one record of the changelog, past the staging. Only before the store is used; one in memory takes it also when
+   * its task has let go of it.
+   */
   restore(key: Buffer, value: Buffer | null): void;
 }
 

@@ -28,6 +28,8 @@ export interface TaskState {
 
 /** Where the tasks of a process have their state. Closes what is still open when it is disposed of. */
 export interface StateHome extends AsyncDisposable {
+  /** Whether what has been closed is there when it is opened again. */
+  readonly isLasting: boolean;
   /** @throws Failure `engine.state_locked` (retry), `engine.state_unusable` (stop) */
   open(task: string, stores: readonly PlanStore[]): Promise<TaskState>;
   /** Opens a task's state without what is there, which is deleted. @throws Failure as {@link open} */
@@ -51,6 +53,7 @@ export function memoryHome(): StateHome {
     });
   };
   return {
+    isLasting: false,
     open,
     openEmpty: open,
     clean: () => Promise.resolve(),

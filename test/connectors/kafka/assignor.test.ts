@@ -163,6 +163,12 @@ describe('whose stores are furthest', () => {
       expected: { a: {}, b: { x: [0] }, c: {} },
     },
     {
+      rule: 'a task that has lost its owner goes to who is furthest of those that are caught up',
+      tasks: 1,
+      members: { a: { at: { 0: 49_990 } }, b: { at: { 0: 49_999 } }, c: { at: { 0: 49_000 } } },
+      expected: { a: {}, b: { x: [0] }, c: {} },
+    },
+    {
       rule: 'little state is no reason to move',
       tasks: 2,
       members: { a: { at: { 0: 9_000, 1: 9_000 } }, b: {} },

@@ -67,24 +67,42 @@ test('a member of protocol version 0 owns nothing', () => {
 });
 
 test('an assignment says for which subscription it was made, if the leader does', () => {
-  const told = { assignment: owned, subscribed: ['x', 'y'] };
+  const told = { assignment: owned, subscribed: ['x', 'y'], standbys: [] };
   expect(decodeAssignment(encodeAssignment(told))).toEqual(told);
-  const untold = { assignment: owned, subscribed: null };
+  const untold = { assignment: owned, subscribed: null, standbys: [] };
   expect(decodeAssignment(encodeAssignment(untold))).toEqual(untold);
-  expect(decodeAssignment(null)).toEqual({ assignment: new Map(), subscribed: null });
-  expect(decodeAssignment(Buffer.alloc(0))).toEqual({ assignment: new Map(), subscribed: null });
+  expect(decodeAssignment(null)).toEqual({ assignment: new Map(), subscribed: null, standbys: [] });
+  expect(decodeAssignment(Buffer.alloc(0))).toEqual({
+    assignment: new Map(),
+    subscribed: null,
+    standbys: [],
+  });
+});
+
+test('an assignment says whose stores the member is to copy, and is as it always was where it is to copy none', () => {
+  const standbys = [
+    { subTopology: 0, partition: 3 },
+    { subTopology: 2, partition: 1 },
+  ];
+  const told = { assignment: new Map(), subscribed: ['x'], standbys };
+  expect(decodeAssignment(encodeAssignment(told))).toEqual(told);
+  const plain = encodeAssignment({ assignment: owned, subscribed: ['x'], standbys: [] });
+  // Version 1: the count of the topics, `x`, and nothing behind it.
+  expect(plain.toString('hex')).toMatch(/00000008010000000100017(8)$/);
 });
 
 test.each([
   ['cut off', '0100000001'],
   ['longer than it says', '010000000000'],
   ['of another make', '07abcdef'],
+  ['without the standbys that it announces', `02${'00000000'}${'00000001'}${'00000000'}`],
 ])('user data of an assignment that is %s says nothing', (_, userData) => {
   const assignment = new WireWriter().int16(0);
   assignment.array(['x'], (topic) => assignment.string(topic).array([3], (p) => assignment.int32(p)));
   expect(decodeAssignment(assignment.blob(Buffer.from(userData, 'hex')).bytes())).toEqual({
     assignment: new Map([['x', [3]]]),
     subscribed: null,
+    standbys: [],
   });
 });
 

@@ -172,13 +172,18 @@ export class PipelineRig implements AsyncDisposable {
   }
 
   /** Runs a pipeline in this process until stopped; a failure comes out of `stop`. */
-  start(topology: Topology, instance = 'a', settings: Partial<PipelineOptions> = {}): RunningPipeline {
+  start(
+    topology: Topology,
+    instance = 'a',
+    settings: Partial<PipelineOptions> = {},
+    kafka = this.kafka,
+  ): RunningPipeline {
     const stop = new AbortController();
     const metrics = new Metrics();
     let state: string | null = 'starting';
     const ended = runPipeline(
       {
-        kafka: this.kafka,
+        kafka,
         registry: this.registry,
         clock: systemClock,
         log,

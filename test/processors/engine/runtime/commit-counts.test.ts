@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
-import type { FetchedBatch, TransactionalProducer } from '../../../../connectors/kafka/port.ts';
+import type { FetchedBatch } from '../../../../connectors/kafka/port.ts';
 import { systemClock } from '../../../../infra/process/clock.ts';
-import { createLog } from '../../../../infra/process/log.ts';
 import { Metrics } from '../../../../infra/process/metrics.ts';
 import { bodySerdes } from '../../../../processors/engine/body-serdes.ts';
 import { subTopologies } from '../../../../processors/engine/plan/sub-topology.ts';
 import { ProcessorGraph } from '../../../../processors/engine/processor-graph.ts';
 import { ChangelogPositions } from '../../../../processors/engine/runtime/changelog-positions.ts';
+import type { CommitChannel } from '../../../../processors/engine/runtime/commit-channel.ts';
 import { Committer } from '../../../../processors/engine/runtime/committer.ts';
 import { type EngineMetrics, engineMetrics } from '../../../../processors/engine/runtime/engine-metrics.ts';
 import type { InputTopic } from '../../../../processors/engine/runtime/input-topics.ts';
@@ -98,20 +98,15 @@ function batchOf(times: readonly number[]): FetchedBatch {
 }
 
 function session(metrics: EngineMetrics, fails: boolean) {
-  const producer: TransactionalProducer = {
-    begin: () => undefined,
-    send: () => Promise.resolve([]),
-    sendOffsets: () => Promise.resolve(),
-    commit: () => (fails ? Promise.reject(new Error('the broker is gone')) : Promise.resolve()),
-    abort: () => Promise.resolve(),
+  const channel: CommitChannel = {
+    commit: () => (fails ? Promise.reject(new Error('the broker is gone')) : Promise.resolve([])),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
   const committer = new Committer({
-    producer,
+    channel,
     pending: new PendingOutput(),
     positions: new ChangelogPositions((store) => store),
     clock: systemClock,
-    log: createLog('silent', 'test'),
     metrics,
     onCommitted: () => undefined,
   });
