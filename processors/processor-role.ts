@@ -11,6 +11,7 @@ import { Metrics } from '../infra/process/metrics.ts';
 import type { OptionSpecs, Options } from '../infra/process/options.ts';
 import { GROUP_OPTIONS, ROLE_OPTIONS, count } from '../infra/process/role-options.ts';
 import { connectRegistry } from '../schemas/serde/schema-registry.ts';
+import { BAD_RECORD_OPTIONS, badRecordPolicies } from './bad-record-options.ts';
 import { type Whereabouts, answerQuery } from './engine/inspection/http-queries.ts';
 import { StateQueries } from './engine/inspection/state-queries.ts';
 import { applicationNames } from './engine/runtime/application-names.ts';
@@ -28,6 +29,7 @@ export const PROCESSOR_OPTIONS = {
   ...PRODUCER_OPTIONS,
   ...GROUP_OPTIONS,
   ...STATE_OPTIONS,
+  ...BAD_RECORD_OPTIONS,
   commitIntervalMs: {
     schema: count.default(100),
     help: 'longest time between two commits while records flow, milliseconds',
@@ -58,8 +60,8 @@ export async function runProcessor(
     sessionTimeoutMs,
     repartitionPurgeIntervalMs,
     compressionType: compression,
+    instance: groupInstanceId,
   } = options;
-  const { instance: groupInstanceId } = options;
   // One host name may stand for many short lives: only a name that was given promises to come back.
   const instance = groupInstanceId ?? hostname();
   const names = applicationNames(topicPrefix, topology.name);
@@ -87,13 +89,8 @@ export async function runProcessor(
   });
   whereabouts = taskOwner(kafka, topology.plan, names, log);
   const registry = connectRegistry({ url: options.schemaRegistryUrl, clientId });
-  const environment = {
-    kafka,
-    registry,
-    log,
-    clock: systemClock,
-    metrics: engineMetrics(metrics, topology.name),
-  };
+  const ofEngine = engineMetrics(metrics, topology.name);
+  const environment = { kafka, registry, log, clock: systemClock, metrics: ofEngine };
   const onState = (reason: string | null): void => {
     if (reason !== waitingFor) log.info({}, reason ?? 'running');
     waitingFor = reason;
@@ -110,6 +107,7 @@ export async function runProcessor(
       sessionTimeoutMs,
       repartitionPurgeIntervalMs,
       queries,
+      badRecords: badRecordPolicies(options),
       openHome: () => stateHome(options, names.applicationId, instance, log),
       random,
       onState,

@@ -2,6 +2,7 @@ import type { PartitionOffset } from '../../../connectors/kafka/port.ts';
 import { backoffMs } from '../../../infra/process/backoff.ts';
 import { describe, orderFor } from '../../../infra/process/failure.ts';
 import { progressTopicName } from '../../../schemas/change-event.ts';
+import { type BadRecordPolicies, DEFAULT_POLICIES } from '../bad-record-policies.ts';
 import type { StateQueries } from '../inspection/state-queries.ts';
 import { planHash } from '../plan/plan-hash.ts';
 import { sourceTopics } from '../plan/planned-topics.ts';
@@ -9,8 +10,10 @@ import { type StateHome, memoryHome } from '../state/task-state.ts';
 import type { Topology } from '../topology.ts';
 import { type ApplicationNames, applicationNames } from './application-names.ts';
 import { type Application, type Environment, setUpApplication } from './application.ts';
+import { BadRecords } from './bad-records.ts';
 import { ChangelogPositions } from './changelog-positions.ts';
 import { Committer } from './committer.ts';
+import { deadLetterEncoder } from './dead-letter.ts';
 import { GlobalTables } from './global-reader.ts';
 import { inspectedSession } from './inspected-session.ts';
 import { PendingOutput } from './pending-output.ts';
@@ -43,6 +46,8 @@ export interface PipelineOptions {
   readonly queries?: StateQueries;
   /** Where the tasks have their state: opened for each session and disposed of at its end. Default: in memory. */
   readonly openHome?: () => StateHome;
+  /** What becomes of records that cannot be processed. Default: they stop the pipeline; dropped ones are counted. */
+  readonly badRecords?: BadRecordPolicies;
   readonly random: () => number;
   /** Told why the pipeline does not run yet, or null when it runs. */
   readonly onState: (reason: string | null) => void;
@@ -95,7 +100,13 @@ async function runSession(
   onState(`waiting for the topics ${sources.join(', ')}`);
   await kafka.waitForTopics(sources, signal);
   if (signal.aborted) return;
-  const application = await setUpApplication(environment, topology, names, signal);
+  const application = await setUpApplication(
+    environment,
+    topology,
+    names,
+    options.badRecords ?? DEFAULT_POLICIES,
+    signal,
+  );
   onState("waiting for the source's snapshot");
   await waitForSnapshot(kafka, topicPrefix, log, signal);
   if (!signal.aborted) await runMember(application, options, signal);
@@ -119,14 +130,16 @@ async function runMember(
   const cuts = await ProgressCuts.open(kafka, options.topicPrefix);
   await using fetcher = kafka.openFetcher();
   const pending = new PendingOutput();
+  const badRecords = badRecordsOf(application, pending);
   using purge = startPurge(application, options.repartitionPurgeIntervalMs);
   const onCommitted = (offsets: readonly PartitionOffset[]): void => {
     purge.committed(offsets);
+    badRecords.committed();
     options.queries?.committed();
   };
   const positions = new ChangelogPositions(names.changelog);
   const committer = new Committer({ producer, pending, positions, clock, log, metrics, onCommitted });
-  const factory = taskFactory(application, globals, pending);
+  const factory = taskFactory(application, globals, pending, badRecords);
   const onRestoring = (): void => onState('restoring state');
   const assignment = new TaskAssignment({
     application,
@@ -164,7 +177,18 @@ async function runMember(
     cuts,
     committer,
     pending,
+    badRecords,
     commitIntervalMs,
     onRunning,
   }).run(signal);
+}
+
+function badRecordsOf(
+  { names, setup, policies, log, clock }: Application,
+  pending: PendingOutput,
+): BadRecords {
+  const partitions = setup.partitions.get(names.deadLetters);
+  const letter =
+    partitions === undefined ? null : deadLetterEncoder(names.deadLetters, partitions, names.applicationId);
+  return new BadRecords({ policies, pending, letter, log, clock });
 }
