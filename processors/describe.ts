@@ -4,6 +4,8 @@ import { describe } from '../infra/process/failure.ts';
 import { EXIT } from '../infra/process/lifecycle.ts';
 import { type OptionSpecs, type Options, parseOptions } from '../infra/process/options.ts';
 import { ROLE_OPTIONS } from '../infra/process/role-options.ts';
+import { BAD_RECORD_OPTIONS, badRecordPolicies } from './bad-record-options.ts';
+import { writesDeadLetters } from './engine/bad-record-policies.ts';
 import { type PartitionCounts, expectedPartitions, explain } from './engine/plan/explain.ts';
 import { explanationText } from './engine/plan/explanation-text.ts';
 import { mermaid } from './engine/plan/mermaid.ts';
@@ -20,6 +22,7 @@ const OPTIONS = {
     help: "text (Kafka Streams' format, then topics, stores, joins, results), mermaid, json, or plan (the plan itself, to be compared by `npm run plan -- diff`)",
   },
   topicPrefix: ROLE_OPTIONS.topicPrefix,
+  ...BAD_RECORD_OPTIONS,
   ...OPTIONAL_KAFKA_OPTIONS,
 } as const satisfies OptionSpecs;
 
@@ -31,7 +34,7 @@ async function run(options: Options<typeof OPTIONS>): Promise<string> {
   const counts: PartitionCounts = kafka === null ? new Map() : await partitionCounts(kafka, plan, names);
   if (format === 'plan')
     return `${JSON.stringify(planRecord(plan, expectedPartitions(plan, names, counts)), null, 2)}\n`;
-  const explanation = explain(plan, names, counts);
+  const explanation = explain(plan, names, counts, writesDeadLetters(badRecordPolicies(options)));
   if (format === 'json') return `${JSON.stringify(explanation, null, 2)}\n`;
   return format === 'mermaid' ? mermaid(explanation) : explanationText(plan, names, explanation);
 }

@@ -5,9 +5,10 @@ import { resultTopics, sourceTopics } from './engine/plan/planned-topics.ts';
 import type { TopicNames } from './engine/plan/topic-names.ts';
 import { existingPartitions } from './engine/runtime/existing-partitions.ts';
 
-/** How many partitions a plan's sources and results have in Kafka; those that are not there are left out. */
+/** How many partitions a plan's sources, results and dead letters have in Kafka; those that are not there are left out. */
 export async function partitionCounts(kafka: Kafka, plan: Plan, names: TopicNames): Promise<PartitionCounts> {
-  const topics = [...new Set([...sourceTopics(plan, names), ...resultTopics(plan, names).keys()])];
+  const catalogue = [...sourceTopics(plan, names), ...resultTopics(plan, names).keys()];
+  const topics = [...new Set([...catalogue, names.deadLetters])];
   const counts = await Promise.all(topics.map((topic) => existingPartitions(kafka, topic)));
   return new Map(
     topics.flatMap((topic, index): [string, number][] => {

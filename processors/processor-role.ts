@@ -11,6 +11,7 @@ import { Metrics } from '../infra/process/metrics.ts';
 import type { OptionSpecs, Options } from '../infra/process/options.ts';
 import { GROUP_OPTIONS, ROLE_OPTIONS, count } from '../infra/process/role-options.ts';
 import { connectRegistry } from '../schemas/serde/schema-registry.ts';
+import { BAD_RECORD_OPTIONS, badRecordPolicies } from './bad-record-options.ts';
 import { type Whereabouts, answerQuery } from './engine/inspection/http-queries.ts';
 import { StateQueries } from './engine/inspection/state-queries.ts';
 import { applicationNames } from './engine/runtime/application-names.ts';
@@ -33,6 +34,7 @@ export const PROCESSOR_OPTIONS = {
     schema: z.enum(PROCESSING_GUARANTEES).default('exactly_once_v2'),
     help: 'exactly_once_v2 (results, state and input offsets are one transaction) or at_least_once (no transactions: what a crash interrupts is done again, which only keyed results that do not add up bear)',
   },
+  ...BAD_RECORD_OPTIONS,
   commitIntervalMs: {
     schema: count.default(100),
     help: 'longest time between two commits while records flow, milliseconds',
@@ -85,13 +87,8 @@ export async function runProcessor(
   });
   whereabouts = taskOwner(kafka, topology.plan, names, log);
   const registry = connectRegistry({ url: options.schemaRegistryUrl, clientId });
-  const environment = {
-    kafka,
-    registry,
-    log,
-    clock: systemClock,
-    metrics: engineMetrics(metrics, topology.name),
-  };
+  const ofEngine = engineMetrics(metrics, topology.name);
+  const environment = { kafka, registry, log, clock: systemClock, metrics: ofEngine };
   const onState = (reason: string | null): void => {
     if (reason !== waitingFor) log.info({}, reason ?? 'running');
     waitingFor = reason;
@@ -105,6 +102,7 @@ export async function runProcessor(
       instance,
       ...(groupInstanceId === undefined ? {} : { groupInstanceId }),
       queries,
+      badRecords: badRecordPolicies(options),
       openHome: () => stateHome(options, names.applicationId, instance, log),
       random,
       onState,

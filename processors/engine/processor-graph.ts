@@ -1,5 +1,6 @@
 import { must } from '../../infra/process/assert.ts';
 import { Failure } from '../../infra/process/failure.ts';
+import { isRuntimeFault } from './bad-record-policies.ts';
 import type { BodySerdes } from './body-serdes.ts';
 import { OperatorCounts } from './operator-counts.ts';
 import { createOperator } from './operators/operators.ts';
@@ -159,14 +160,17 @@ function nodesByCommitTime({ nodes, functions }: GraphParts): ReadonlySet<string
   return found;
 }
 
-function guarded(nodeId: string, role: string, call: Call): Call {
+/** A call whose error names its node. @throws Failure `pipeline.function_failed` (stop) */
+export function guarded(nodeId: string, role: string, call: Call): Call {
   return (a, b, c) => {
     try {
       return call(a, b, c);
     } catch (error) {
+      // A step's own stores may fail under it.
+      if (isRuntimeFault(error)) throw error;
       throw new Failure('pipeline.function_failed', 'stop', `the ${role} of "${nodeId}" failed`, {
         cause: error,
-        fix: 'make the function total: it must return for every record that its topics can hold',
+        fix: 'make the function total: it must return for every record that its topics can hold; --processing-error says what becomes of one that fails',
       });
     }
   };

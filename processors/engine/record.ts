@@ -18,6 +18,14 @@ export interface StreamRecord {
 
 /**
  * Why a record went no further. Every one of them is counted. `expired`: older than what a versioned table keeps;
- * `out_of_order`: no newest version, where only these count.
+ * `out_of_order`: no newest version, where only these count; `undecodable` and `failed`: bad records that were set aside.
  */
-export type DropReason = 'null_key' | 'null_value' | 'late' | 'no_time' | 'expired' | 'out_of_order';
+export type DropReason =
+  | 'null_key'
+  | 'null_value'
+  | 'late'
+  | 'no_time'
+  | 'expired'
+  | 'out_of_order'
+  | 'undecodable'
+  | 'failed';

@@ -3,6 +3,12 @@ import { Failure } from '../../infra/process/failure.ts';
 import type { SchemaRegistry } from '../../schemas/serde/schema-registry.ts';
 import type { Topic } from '../../schemas/topic.ts';
 import { type BodySerdes, bodySerdes, changeSchema } from './body-serdes.ts';
+import {
+  type DriverDeadLetter,
+  DriverDeadLetters,
+  type DriverOrigin,
+  type TestDriverOptions,
+} from './driver-dead-letters.ts';
 import { type Duration, durationMs } from './duration.ts';
 import { globalTables } from './global-tables.ts';
 import type { InspectedState } from './inspection/inspected-state.ts';
@@ -70,10 +76,12 @@ export interface TestDriver {
   inputs(): string[];
   /** Takes what has been dropped since the last call. */
   dropped(): DriverDrop[];
+  /** Takes the dead letters that the driver's policies have made since the last call. */
+  deadLetters(): DriverDeadLetter[];
 }
 
-export function testDriver(topology: Topology): TestDriver {
-  return new Driver(topology);
+export function testDriver(topology: Topology, options: TestDriverOptions = {}): TestDriver {
+  return new Driver(topology, options);
 }
 
 /** Bodies need no registry: whoever asks for one here has framed a message. */
@@ -83,6 +91,7 @@ const noRegistry: SchemaRegistry = {
   latest: () => Promise.reject(new TypeError('the test driver looks up no schema')),
 };
 
+/** What has left a task, after its way through the topic's schema. */
 interface Emitted {
   readonly node: PlanNode;
   readonly record: StreamRecord;
@@ -98,10 +107,12 @@ class Driver implements TestDriver {
   readonly #emitted: Emitted[] = [];
   readonly #results = new Map<string, DriverRecord<unknown, unknown>[]>();
   #drops: DriverDrop[] = [];
+  readonly #letters: DriverDeadLetters;
   #now = 0;
 
-  constructor(topology: Topology) {
+  constructor(topology: Topology, options: TestDriverOptions) {
     this.#topology = topology;
+    this.#letters = new DriverDeadLetters(options);
     this.#start();
   }
 
@@ -115,7 +126,7 @@ class Driver implements TestDriver {
     for (const [name, changelog] of this.#changelogs)
       for (const [key, value] of changelog) this.#state.get(name)?.restore(Buffer.from(key, 'latin1'), value);
     const listener = {
-      onEmit: (node: PlanNode, record: StreamRecord) => void this.#emitted.push({ node, record }),
+      onEmit: (node: PlanNode, record: StreamRecord) => this.#emit(node, record),
       onDrop: (node: string, reason: DropReason) => void this.#drops.push({ node, reason }),
     };
     const shared = { functions, listener, state: this.#state, stores: plan.stores, serdes: this.#serdes };
@@ -137,8 +148,13 @@ class Driver implements TestDriver {
         'stop',
         `topology ${this.#topology.name} does not read ${topic.name}`,
       );
-    for (const source of tablesFirst(sources))
-      this.#admit(source, key, value, options.timestamp ?? this.#now);
+    const timestamp = options.timestamp ?? this.#now;
+    const origin = { topic: topic.name, key, value, timestamp };
+    // Each sub-topology reads the topic on its own.
+    for (const own of Map.groupBy(tablesFirst(sources), ({ id }) => this.#graph(id)).values())
+      this.#attempt(origin, own, () => {
+        for (const source of own) this.#admit(source, key, value, timestamp);
+      });
     this.#settle();
   }
 
@@ -208,6 +224,10 @@ class Driver implements TestDriver {
     return drops;
   }
 
+  deadLetters(): DriverDeadLetter[] {
+    return this.#letters.take();
+  }
+
   #open(part: SubTopology, graph: ProcessorGraph): void {
     for (const node of part.nodes) this.#graphs.set(node.id, graph);
   }
@@ -231,10 +251,53 @@ class Driver implements TestDriver {
   #settle(): void {
     for (let next = this.#emitted.shift(); next !== undefined; next = this.#emitted.shift()) {
       const { node, record } = next;
-      if (node.operator === 'sink') this.#collect(node.id, node.topic, record);
+      if (node.operator === 'sink') this.#collect(node.topic, record);
       else if (node.operator === 'repartition-sink') this.#repartition(node.repartition, record);
     }
+    this.#commitAll();
+  }
+
+  /** One record of one task: where the policy says so, nothing remains of one that fails. */
+  #attempt(origin: DriverOrigin, nodes: readonly PlanNode[], run: () => void): void {
+    const emitted = this.#emitted.length;
+    const dropped = this.#drops.length;
+    try {
+      run();
+    } catch (error) {
+      if (!this.#letters.takesBack) throw error;
+      this.#letters.failed(origin, error);
+      for (const store of this.#state.values()) store.rollback();
+      this.#emitted.length = emitted;
+      this.#drops.length = dropped;
+      for (const { id: node } of nodes) this.#drops.push({ node, reason: 'failed' });
+      return;
+    }
+    this.#letters.passed(origin, this.#drops.slice(dropped));
+    if (this.#letters.takesBack) this.#commitAll();
+  }
+
+  #commitAll(): void {
     for (const store of this.#state.values()) this.#commit(store);
+  }
+
+  /** As in production, what does not fit into its topic fails at the record that it comes from. */
+  #emit(node: PlanNode, record: StreamRecord): DropReason | null {
+    if (node.operator === 'sink') {
+      // A compacted topic takes no record without a key.
+      if (record.keyBody === null && node.topic.kind === 'table') return 'null_key';
+      const { key, value } = node.topic;
+      const own = { ...record, key: this.#round(key, record.key), value: this.#round(value, record.value) };
+      this.#emitted.push({ node, record: own });
+    } else if (node.operator === 'repartition-sink') {
+      const topic = this.#repartitionPlan(node.repartition);
+      this.#emitted.push({ node, record: { ...record, value: this.#throughTopic(topic, record) } });
+    }
+    return null;
+  }
+
+  #round(schema: PlanTopic['key'], value: unknown): unknown {
+    const serde = this.#serdes(schema);
+    return value === null ? null : serde.decodeBody(serde.encodeBody(value));
   }
 
   #commit(store: StateStore): void {
@@ -248,41 +311,31 @@ class Driver implements TestDriver {
     store.commit();
   }
 
-  #collect(node: string, topic: PlanTopic, record: StreamRecord): void {
-    // A compacted topic takes no record without a key.
-    if (record.keyBody === null && topic.kind === 'table')
-      return void this.#drops.push({ node, reason: 'null_key' });
-    const round = (schema: PlanTopic['key'], value: unknown): unknown => {
-      const serde = this.#serdes(schema);
-      return value === null ? null : serde.decodeBody(serde.encodeBody(value));
-    };
+  #collect(topic: PlanTopic, { key, value, time: timestamp }: StreamRecord): void {
     const records = this.#results.get(topic.name) ?? [];
-    records.push({
-      key: round(topic.key, record.key),
-      value: round(topic.value, record.value),
-      timestamp: record.time,
-    });
+    records.push({ key, value, timestamp });
     this.#results.set(topic.name, records);
   }
 
-  #repartition(name: string, record: StreamRecord): void {
-    const topic = must(
+  #repartitionPlan(name: string): PlanRepartition {
+    return must(
       this.#topology.plan.repartitions.find((candidate) => candidate.name === name),
       `no repartition ${name}`,
     );
+  }
+
+  #repartition(name: string, { key, keyBody, value, time, commitTime }: StreamRecord): void {
+    const { form } = this.#repartitionPlan(name);
     const source = must(
       this.#topology.plan.nodes.find(
         (node) => node.operator === 'repartition-source' && node.repartition === name,
       ),
       `nobody reads repartition ${name}`,
     );
-    const message = {
-      key: record.key,
-      keyBody: record.keyBody,
-      value: this.#throughTopic(topic, record),
-      timestamp: record.commitTime,
-    };
-    this.#graph(source.id).process(source.id, repartitionRecord(topic.form, message, record.time));
+    const message = { key, keyBody, value, timestamp: commitTime };
+    this.#attempt({ topic: name, key, value, timestamp: commitTime }, [source], () =>
+      this.#graph(source.id).process(source.id, repartitionRecord(form, message, time)),
+    );
   }
 
   #throughTopic(topic: PlanRepartition, record: StreamRecord): unknown {

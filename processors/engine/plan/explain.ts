@@ -2,7 +2,7 @@ import { keySchemaOf, keyShape } from './key-shape.ts';
 import { type ResultNature, resultNature } from './operator-nature.ts';
 import { type PartitionPlan, planPartitions } from './partition-plan.ts';
 import type { OperatorKind, Plan, PlanNode, PlanStore } from './plan.ts';
-import { internalTopics, resultSpec, resultTopics, sourceTopics } from './planned-topics.ts';
+import { deadLetterSpec, internalTopics, resultSpec, resultTopics, sourceTopics } from './planned-topics.ts';
 import { globalSources, subTopologies } from './sub-topology.ts';
 import type { TopicNames } from './topic-names.ts';
 
@@ -28,7 +28,7 @@ export interface ExplainedSubTopology {
 export interface ExplainedTopic {
   readonly name: string;
   /** Sources are read and never created; results and internal topics are created when they are missing. */
-  readonly role: 'source' | 'result' | 'repartition' | 'changelog' | 'plan';
+  readonly role: 'source' | 'result' | 'repartition' | 'changelog' | 'plan' | 'dead-letters';
   readonly partitions: number;
   /** Where the number comes from: a topic that exists, or the plan. */
   readonly partitionsFrom: 'kafka' | 'plan';
@@ -88,10 +88,16 @@ export function expectedPartitions(plan: Plan, names: TopicNames, counts: Partit
 }
 
 /**
- * Explains a plan. Internal topics are those that the runtime creates, with the settings that it creates them with.
+ * Explains a plan. Internal topics are those that the runtime creates, with the settings that it creates them with;
+ * `withDeadLetters` where the policies for bad records ask for such a topic.
  * @throws Failure `engine.not_co_partitioned` (stop)
  */
-export function explain(plan: Plan, names: TopicNames, counts: PartitionCounts = new Map()): Explanation {
+export function explain(
+  plan: Plan,
+  names: TopicNames,
+  counts: PartitionCounts = new Map(),
+  withDeadLetters = false,
+): Explanation {
   const parts = subTopologies(plan);
   const partitionPlan = expectedPartitions(plan, names, counts);
   const node = (each: PlanNode): ExplainedNode => explainNode(each, names);
@@ -115,6 +121,7 @@ export function explain(plan: Plan, names: TopicNames, counts: PartitionCounts =
           config,
         }),
       ),
+      ...(withDeadLetters ? [deadLetterTopic(names, counts)] : []),
     ],
     stores: plan.stores.map((store) => explainStore(plan, store, names)),
     joins: plan.nodes.flatMap((each) => explainJoin(plan, each)),
@@ -162,6 +169,15 @@ function catalogueTopics(plan: Plan, names: TopicNames, counts: PartitionCounts)
     partitionsFrom: counts.has(name) ? 'kafka' : 'plan',
   }));
   return [...sources, ...results];
+}
+
+function deadLetterTopic({ deadLetters }: TopicNames, counts: PartitionCounts): ExplainedTopic {
+  const known = counts.get(deadLetters) ?? null;
+  return {
+    ...deadLetterSpec(deadLetters, known),
+    role: 'dead-letters',
+    partitionsFrom: known === null ? 'plan' : 'kafka',
+  };
 }
 
 /** A global table is looked up under the key that the event names; its side is the table's own key. */

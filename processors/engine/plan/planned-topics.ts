@@ -56,6 +56,18 @@ export function resultSpec(name: string, topic: PlanTopic, existingPartitions: n
 }
 
 /**
+ * How the dead-letter topic is created. A letter may be the only copy of a record that its topic has let go: it stays
+ * until somebody deletes it. One that exists keeps its number of partitions.
+ */
+export function deadLetterSpec(name: string, existingPartitions: number | null): TopicSpec {
+  return {
+    name,
+    partitions: existingPartitions ?? 1,
+    config: { ...STREAM_CONFIG, 'retention.ms': '-1' },
+  };
+}
+
+/**
  * The topics of the application's own: what goes between sub-topologies, what restores the stores, and the plan that
  * both were written under. An application that keeps nothing has none.
  */

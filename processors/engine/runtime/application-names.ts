@@ -16,6 +16,7 @@ export function applicationNames(prefix: string, pipeline: string): ApplicationN
     catalogue: (name) => topicName(prefix, { name }),
     repartition: (name) => `${applicationId}-${name}-repartition`,
     plan: `${applicationId}-plan`,
+    deadLetters: `${applicationId}-dlq`,
     changelog: (store) => `${applicationId}-${store}-changelog`,
     resetMark: `${applicationId}-reset`,
     transactionalId: (instance) => `${applicationId}-${instance}`,

@@ -4,6 +4,7 @@ import type { Log } from '../../../infra/process/log.ts';
 import type { SchemaRegistry } from '../../../schemas/serde/schema-registry.ts';
 import { type BodySerdes, bodySerdes } from '../body-serdes.ts';
 import { type SubTopology, subTopologies } from '../plan/sub-topology.ts';
+import type { BadRecordPolicies } from '../bad-record-policies.ts';
 import type { Topology } from '../topology.ts';
 import type { ApplicationNames } from './application-names.ts';
 import type { EngineMetrics } from './engine-metrics.ts';
@@ -28,6 +29,7 @@ export interface Application extends Environment {
   readonly setup: TopicSetup;
   readonly serdes: BodySerdes;
   readonly encoders: ReadonlyMap<string, OutputEncoder>;
+  readonly policies: BadRecordPolicies;
 }
 
 /** @throws Failure `engine.reset_unfinished`, `engine.not_co_partitioned`, `kafka.topic_drift` (stop) */
@@ -35,14 +37,15 @@ export async function setUpApplication(
   environment: Environment,
   topology: Topology,
   names: ApplicationNames,
+  policies: BadRecordPolicies,
   signal: AbortSignal,
 ): Promise<Application> {
   const { kafka, registry, log } = environment;
   const { plan } = topology;
   const parts = subTopologies(plan);
   await refuseUnfinishedReset(kafka, names);
-  const setup = await setUpTopics({ kafka, log, plan, parts, names, signal });
+  const setup = await setUpTopics({ kafka, log, plan, parts, names, policies, signal });
   const serdes = bodySerdes(registry);
   const encoders = await outputEncoders(plan, names, setup, registry, serdes);
-  return { ...environment, topology, names, parts, setup, serdes, encoders };
+  return { ...environment, topology, names, parts, setup, serdes, encoders, policies };
 }

@@ -1,7 +1,10 @@
 import type { ConsumerRecord, FetchedBatch, Kafka, PartitionOffset } from '../../../connectors/kafka/port.ts';
 import { must } from '../../../infra/process/assert.ts';
+import { orderFor } from '../../../infra/process/failure.ts';
+import type { Log } from '../../../infra/process/log.ts';
 import type { SchemaRegistry } from '../../../schemas/serde/schema-registry.ts';
 import type { BodySerdes } from '../body-serdes.ts';
+import type { BadRecordPolicies } from '../bad-record-policies.ts';
 import { type GlobalTable, globalTables } from '../global-tables.ts';
 import type { DropReason } from '../record.ts';
 import { openStores } from '../state/open-stores.ts';
@@ -10,7 +13,7 @@ import type { TableView } from '../state/table-state.ts';
 import type { Topology } from '../topology.ts';
 import { globalSources } from '../plan/sub-topology.ts';
 import type { ApplicationNames } from './application-names.ts';
-import { type InputTopic, inputTopics } from './input-topics.ts';
+import { type InputTopic, type SourcedRecord, inputTopics } from './input-topics.ts';
 import { ReadPosition } from './read-position.ts';
 import { readToEnd } from './read-to-end.ts';
 import { type TopicSetup, globalPartitions } from './topic-setup.ts';
@@ -21,6 +24,8 @@ interface GlobalParts {
   readonly setup: TopicSetup;
   readonly registry: SchemaRegistry;
   readonly serdes: BodySerdes;
+  readonly policies: BadRecordPolicies;
+  readonly log: Log;
   readonly onDrop: (nodeId: string, reason: DropReason) => void;
 }
 
@@ -29,13 +34,14 @@ export class GlobalTables {
   readonly #tables: ReadonlyMap<string, GlobalTable>;
   readonly #inputs: readonly InputTopic[];
   readonly #stores: ReadonlyMap<string, StateStore>;
-  readonly #onDrop: GlobalParts['onDrop'];
+  readonly #parts: GlobalParts;
   readonly #partitions: readonly { readonly topic: string; readonly partition: number }[];
   #reads: readonly ReadPosition[] = [];
   #clearRound = -1;
 
   constructor(parts: GlobalParts) {
     const { topology, names, setup, registry, serdes, onDrop } = parts;
+    this.#parts = parts;
     const { plan, functions } = topology;
     const sources = globalSources(plan);
     const storeNames = new Set(sources.flatMap((source) => source.stores));
@@ -50,7 +56,6 @@ export class GlobalTables {
     });
     this.#inputs = inputTopics(topology, sources, names, registry, serdes);
     this.#partitions = globalPartitions(plan, names, setup);
-    this.#onDrop = onDrop;
   }
 
   get views(): ReadonlyMap<string, TableView> {
@@ -120,14 +125,35 @@ export class GlobalTables {
   }
 
   async #applyRecord(input: InputTopic, raw: ConsumerRecord): Promise<void> {
-    for (let admitted = input.admit(raw, this.#onDrop); ; admitted = input.admit(raw, this.#onDrop)) {
-      if (admitted === null) {
+    for (const { sourceId, record } of await this.#admit(input, raw))
+      must(this.#tables.get(sourceId), `no global table ${sourceId}`).graph.process(sourceId, record);
+  }
+
+  async #admit(input: InputTopic, raw: ConsumerRecord): Promise<readonly SourcedRecord[]> {
+    const { onDrop, policies } = this.#parts;
+    try {
+      for (;;) {
+        const admitted = input.admit(raw, onDrop);
+        if (admitted !== null) return admitted;
         await input.decoder.load(raw);
-        continue;
       }
-      for (const { sourceId, record } of admitted)
-        must(this.#tables.get(sourceId), `no global table ${sourceId}`).graph.process(sourceId, record);
-      return;
+    } catch (error) {
+      if (policies.deserialization === 'fail' || orderFor(error) !== 'stop') throw error;
+      return this.#leaveOut(input, raw, error);
     }
+  }
+
+  /** Without a letter: every process reads the whole topic, at each start again, where the record still is. */
+  #leaveOut(
+    input: InputTopic,
+    { topic, partition, offset }: ConsumerRecord,
+    error: unknown,
+  ): readonly SourcedRecord[] {
+    for (const sourceId of input.sources) this.#parts.onDrop(sourceId, 'undecodable');
+    this.#parts.log.warn(
+      { err: error, topic, partition, offset },
+      'a record that cannot be decoded is left out of a global table',
+    );
+    return [];
   }
 }

@@ -4,6 +4,7 @@ import type { SchemaRegistry } from '../../../schemas/serde/schema-registry.ts';
 import type { BodySerdes } from '../body-serdes.ts';
 import type { Call } from '../operators/operator.ts';
 import type { PlanNode, RepartitionSourceNode, SourceNode } from '../plan/plan.ts';
+import { guarded } from '../processor-graph.ts';
 import type { DropReason, StreamRecord } from '../record.ts';
 import { repartitionRecord, sourceRecord, tablesFirst } from '../source-record.ts';
 import type { Topology } from '../topology.ts';
@@ -29,10 +30,12 @@ export interface InputTopic {
   /** Repartitioned records: the application's own. */
   readonly isInternal: boolean;
   readonly decoder: MessageDecoder;
+  /** Ids of the nodes that read it. */
+  readonly sources: readonly string[];
   /**
    * The records that the sources make of a message; what they refuse is told to `onDrop`. Null when the decoder has to
    * load the writer's schemas first.
-   * @throws Failure `engine.undecodable` (stop)
+   * @throws Failure `engine.undecodable` (stop), `pipeline.function_failed` (stop) of a function that says event time
    */
   admit(
     message: ConsumerRecord,
@@ -74,13 +77,14 @@ function catalogueInput(
   const decoder = catalogueDecoder(must(sources[0], `no source reads ${topic}`).topic, registry);
   const timed = tablesFirst(sources).map((source) => ({
     source,
-    time: (topology.functions.get(source.id)?.['time'] as Call | undefined) ?? null,
+    time: timeOf(topology, source),
   }));
   return {
     topic,
     isTable: sources.every((source) => source.operator !== 'stream-source'),
     isInternal: false,
     decoder,
+    sources: sources.map(({ id }) => id),
     admit(raw, onDrop) {
       const message = decoder.decode(raw);
       if (message === null) return null;
@@ -93,6 +97,11 @@ function catalogueInput(
       return admitted;
     },
   };
+}
+
+function timeOf({ functions }: Topology, { id }: SourceNode): Call | null {
+  const time = functions.get(id)?.['time'] as Call | undefined;
+  return time === undefined ? null : guarded(id, 'time', time);
 }
 
 function repartitionInput(
@@ -111,6 +120,7 @@ function repartitionInput(
     isTable: plan.form !== 'record',
     isInternal: true,
     decoder,
+    sources: [source.id],
     admit(raw) {
       const message = decoder.decode(raw);
       if (message === null) return null;

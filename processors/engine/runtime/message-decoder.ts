@@ -6,6 +6,7 @@ import { FRAME_BYTES } from '../../../schemas/serde/wire-format.ts';
 import { type BodySerdes, changeSchema } from '../body-serdes.ts';
 import type { PlanRepartition, PlanTopic } from '../plan/plan.ts';
 import type { Message } from '../source-record.ts';
+import { placeOf } from './dead-letter.ts';
 
 /** Header of a repartition topic's record: its event time, decimal text. The Kafka timestamp is the commit time. */
 export const EVENT_TIME_HEADER = '__event_ts';
@@ -14,7 +15,7 @@ export const EVENT_TIME_HEADER = '__event_ts';
 export interface MessageDecoder {
   /** Null when the writers' schemas of the record have to be {@link load}ed first. @throws Failure `engine.undecodable` (stop) */
   decode(record: ConsumerRecord): Message | null;
-  /** Fetches the writers' schemas that the record needs. */
+  /** Fetches the writers' schemas that the record needs. @throws what the registry answers for one that it does not know */
   load(record: ConsumerRecord): Promise<void>;
 }
 
@@ -90,10 +91,9 @@ function located<T>(record: ConsumerRecord, step: () => T): T {
   }
 }
 
-function undecodable(record: ConsumerRecord, cause: unknown): Failure {
-  const place = `${record.topic}[${record.partition}] offset ${record.offset}`;
-  return new Failure('engine.undecodable', 'stop', `the record at ${place} cannot be decoded`, {
+export function undecodable(record: ConsumerRecord, cause: unknown): Failure {
+  return new Failure('engine.undecodable', 'stop', `the record at ${placeOf(record)} cannot be decoded`, {
     cause,
-    fix: 'find out who wrote it; to go on without it, move the committed offset of the group past it',
+    fix: 'find out who wrote it; to go on without such records: --deserialization-error dlq, or skip',
   });
 }

@@ -1,7 +1,12 @@
 import type { ConsumerRecord, FetchedBatch } from '../../../connectors/kafka/port.ts';
 import { must } from '../../../infra/process/assert.ts';
+import { Failure, orderFor } from '../../../infra/process/failure.ts';
+import { LOSSES } from '../bad-record-policies.ts';
 import type { DropReason, StreamRecord } from '../record.ts';
+import { type BadRecordJudge, type Drop, noBadRecords, recordFailed } from './bad-records.ts';
+import { placeOf } from './dead-letter.ts';
 import type { InputTopic, SourcedRecord } from './input-topics.ts';
+import { undecodable } from './message-decoder.ts';
 import { ReadPosition } from './read-position.ts';
 
 /** The next record of an input, decoded. */
@@ -13,7 +18,21 @@ export interface BufferedRecord {
   readonly time: number;
   readonly commitTime: number;
   readonly records: readonly SourcedRecord[];
+  readonly raw: ConsumerRecord;
+  /** The first of its sources that has lost it. */
+  readonly refusal: Drop | null;
 }
+
+/** Why a record is not to be processed. */
+interface BadPlace {
+  readonly reason: 'undecodable' | 'failed';
+  readonly error: unknown;
+}
+
+/** Failed records without one in between that did not: then it is not the records. Such is a window that cannot be closed. */
+const FAILED_IN_A_ROW_MAX = 1_000;
+/** Places of failed records that one input remembers until they are committed. Each is committed soon after it was found. */
+const BAD_PLACES_MAX = 1_000;
 
 /** A source that made no record of a message. */
 interface Refusal {
@@ -34,7 +53,7 @@ interface FetchedRecords {
  */
 export class PartitionBuffer {
   readonly input: InputTopic;
-  readonly read: ReadPosition;
+  read: ReadPosition;
   /** Next offset as Kafka has it, null before the first commit. */
   committed: number | null;
   paused = false;
@@ -46,11 +65,28 @@ export class PartitionBuffer {
   #unprepared: ConsumerRecord | null = null;
   #refusals: Refusal[] = [];
   #refusedOffset = 0;
-  readonly #onDrop = (sourceId: string, reason: DropReason): void =>
-    void this.#refusals.push({ offset: this.#refusedOffset, sourceId, reason });
+  #refusal: Drop | null = null;
+  /** By offset. */
+  readonly #bad = new Map<number, BadPlace>();
+  #failedInARow = 0;
+  readonly #judge: BadRecordJudge;
+  /** Where it begins while nothing is committed. */
+  readonly #start: number;
+  readonly #onDrop = (sourceId: string, reason: DropReason): void => {
+    this.#refusals.push({ offset: this.#refusedOffset, sourceId, reason });
+    if (LOSSES.has(reason)) this.#refusal ??= { node: sourceId, reason };
+  };
 
-  constructor(input: InputTopic, partition: number, start: number, committed: number | null) {
+  constructor(
+    input: InputTopic,
+    partition: number,
+    start: number,
+    committed: number | null,
+    judge: BadRecordJudge = noBadRecords,
+  ) {
     this.input = input;
+    this.#judge = judge;
+    this.#start = start;
     this.read = new ReadPosition({ topic: input.topic, partition }, start);
     this.committed = committed;
   }
@@ -62,7 +98,7 @@ export class PartitionBuffer {
 
   /**
    * The record whose turn is next; null too while it {@link needsSchemas}.
-   * @throws Failure `engine.undecodable` (stop)
+   * @throws Failure `engine.undecodable`, `engine.record_failed` (stop) where the policy is `fail`
    */
   get head(): BufferedRecord | null {
     return this.#head ?? this.#decodeNext();
@@ -85,17 +121,51 @@ export class PartitionBuffer {
     this.read.moveTo(nextOffset);
   }
 
-  /** Fetches the writers' schemas that the next record needs. */
+  /**
+   * Fetches the writers' schemas that the next record needs. One that the registry does not know, or that the reader
+   * cannot use, makes the record a bad one.
+   * @throws Failure `registry.unreachable` (retry)
+   */
   async prepare(): Promise<void> {
-    if (this.#unprepared === null) return;
-    await this.input.decoder.load(this.#unprepared);
+    const raw = this.#unprepared;
+    if (raw === null) return;
+    try {
+      await this.input.decoder.load(raw);
+    } catch (error) {
+      if (orderFor(error) === 'retry') throw error;
+      const isTold = error instanceof Failure && error.code === 'engine.undecodable';
+      this.#bad.set(raw.offset, { reason: 'undecodable', error: isTold ? error : undecodable(raw, error) });
+    }
     this.#unprepared = null;
+  }
+
+  /**
+   * The head has failed: it is set aside when it comes again after {@link rewind}.
+   * @throws Failure `engine.every_record_fails` (stop)
+   */
+  failHead(error: unknown): void {
+    const { raw, offset } = must(this.#head, 'an input without a head has nothing that fails');
+    if (++this.#failedInARow > FAILED_IN_A_ROW_MAX || this.#bad.size >= BAD_PLACES_MAX)
+      throw everyRecordFails(raw, error);
+    this.#bad.set(offset, { reason: 'failed', error });
+  }
+
+  /** Forgets what is not committed. What comes next has to be fetched from {@link read} on. */
+  rewind(): void {
+    this.#queue.length = 0;
+    this.#at = 0;
+    this.#length = 0;
+    this.#head = null;
+    this.#unprepared = null;
+    this.#refusals = [];
+    this.read = new ReadPosition(this.read.partition, this.committed ?? this.#start);
   }
 
   /** Takes the refusals of what has been processed: those further on are read again if this process ends before. */
   takeRefusals(): readonly Refusal[] {
     if (this.#refusals.length === 0) return [];
     const { processed } = this;
+    for (const offset of this.#bad.keys()) if (offset < processed) this.#bad.delete(offset);
     const taken = this.#refusals.filter(({ offset }) => offset < processed);
     this.#refusals = this.#refusals.filter(({ offset }) => offset >= processed);
     return taken;
@@ -103,7 +173,9 @@ export class PartitionBuffer {
 
   /** The head has been processed. */
   shift(): void {
+    if (this.#head !== null) this.#judge.passed(this.#head.raw, this.#head.refusal);
     this.#head = null;
+    this.#failedInARow = 0;
     this.#length--;
   }
 
@@ -111,8 +183,7 @@ export class PartitionBuffer {
     if (this.#unprepared !== null) return null;
     for (let batch = this.#queue[0]; batch !== undefined; batch = this.#queue[0]) {
       const raw = must(batch.records[this.#at], 'a queued batch has records left');
-      this.#refusedOffset = raw.offset;
-      const records = this.input.admit(raw, this.#onDrop);
+      const records = this.#admit(raw);
       if (records === null) {
         this.#unprepared = raw;
         return null;
@@ -123,18 +194,56 @@ export class PartitionBuffer {
       }
       // A stream's, whose time is that of the event, comes behind a table's.
       const last = records.at(-1)?.record;
-      if (last !== undefined) return (this.#head = this.#buffered(raw.offset, batch.round, records, last));
+      if (last !== undefined) return (this.#head = this.#buffered(raw, batch.round, records, last));
+      this.#judge.passed(raw, this.#refusal);
       this.#length--;
     }
     return null;
   }
 
+  #admit(raw: ConsumerRecord): readonly SourcedRecord[] | null {
+    this.#refusedOffset = raw.offset;
+    this.#refusal = null;
+    const bad = this.#bad.size === 0 ? undefined : this.#bad.get(raw.offset);
+    if (bad !== undefined) return this.#setAside(raw, bad);
+    try {
+      return this.input.admit(raw, this.#onDrop);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      if (error.code === 'engine.undecodable') return this.#setAside(raw, { reason: 'undecodable', error });
+      return this.#setAside(raw, { reason: 'failed', error: recordFailed(raw, error) });
+    }
+  }
+
+  #setAside(raw: ConsumerRecord, { reason, error }: BadPlace): readonly SourcedRecord[] {
+    this.#judge.setAside(raw, reason, error);
+    // Sources that came before the failing one may have refused it already.
+    this.#refusals = this.#refusals.filter(({ offset }) => offset !== raw.offset);
+    for (const sourceId of this.input.sources) this.#refusals.push({ offset: raw.offset, sourceId, reason });
+    this.#refusal = null;
+    return [];
+  }
+
   #buffered(
-    offset: number,
+    raw: ConsumerRecord,
     round: number,
     records: readonly SourcedRecord[],
     { time, commitTime }: StreamRecord,
   ): BufferedRecord {
-    return { offset, round, time: this.input.isTable ? commitTime : time, commitTime, records };
+    const { offset } = raw;
+    const turn = this.input.isTable ? commitTime : time;
+    return { offset, round, time: turn, commitTime, records, raw, refusal: this.#refusal };
   }
+}
+
+function everyRecordFails(raw: ConsumerRecord, cause: unknown): Failure {
+  return new Failure(
+    'engine.every_record_fails',
+    'stop',
+    `the last ${FAILED_IN_A_ROW_MAX} records before ${placeOf(raw)} have all failed: it is not the records that are bad`,
+    {
+      cause,
+      fix: 'mend the function; what was set aside so far is in the dead-letter topic where the policy is dlq',
+    },
+  );
 }

@@ -44,6 +44,11 @@ export class ProgressCuts {
     return true;
   }
 
+  /** What tasks were told has been taken back: they are told again when they come to it. */
+  forget(tasks: readonly StreamTask[]): void {
+    for (const task of tasks) this.#told.delete(task);
+  }
+
   /** Moves the time of tasks that have come to a cut. To be called between records. */
   apply(tasks: readonly StreamTask[]): void {
     if (this.#waiting.length === 0) return;

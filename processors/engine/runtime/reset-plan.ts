@@ -13,7 +13,7 @@ export interface ResetPlan {
   /** And the plan that they were written under. */
   readonly changelogs: readonly string[];
   readonly repartitions: readonly string[];
-  /** Empty unless they are asked for. */
+  /** Empty unless they are asked for. Dead letters are results. */
   readonly results: readonly string[];
   /** Result topics that stay. */
   readonly kept: readonly string[];
@@ -45,6 +45,7 @@ export async function planReset(kafka: Kafka, request: ResetRequest): Promise<Re
   const sinks = plan.nodes.filter((node): node is SinkNode => node.operator === 'sink');
   const written = await kafka.existingTopics([
     ...new Set(sinks.map(({ topic }) => names.catalogue(topic.name))),
+    names.deadLetters,
   ]);
   return {
     groupId,

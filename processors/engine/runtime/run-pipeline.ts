@@ -1,7 +1,8 @@
-import type { PartitionOffset } from '../../../connectors/kafka/port.ts';
+import type { GroupMember, PartitionOffset } from '../../../connectors/kafka/port.ts';
 import { backoffMs } from '../../../infra/process/backoff.ts';
 import { describe, orderFor } from '../../../infra/process/failure.ts';
 import { progressTopicName } from '../../../schemas/change-event.ts';
+import { type BadRecordPolicies, DEFAULT_POLICIES } from '../bad-record-policies.ts';
 import type { StateQueries } from '../inspection/state-queries.ts';
 import { planHash } from '../plan/plan-hash.ts';
 import { sourceTopics } from '../plan/planned-topics.ts';
@@ -9,9 +10,11 @@ import { type StateHome, memoryHome } from '../state/task-state.ts';
 import type { Topology } from '../topology.ts';
 import { type ApplicationNames, applicationNames } from './application-names.ts';
 import { type Application, type Environment, setUpApplication } from './application.ts';
+import { BadRecords } from './bad-records.ts';
 import { ChangelogPositions } from './changelog-positions.ts';
 import { type ProcessingGuarantee, openCommitChannel } from './commit-channel.ts';
 import { Committer } from './committer.ts';
+import { deadLetterEncoder } from './dead-letter.ts';
 import { GlobalTables } from './global-reader.ts';
 import { inspectedSession } from './inspected-session.ts';
 import { PendingOutput } from './pending-output.ts';
@@ -21,7 +24,7 @@ import { startPurge } from './repartition-purge.ts';
 import { waitForSnapshot } from './snapshot-gate.ts';
 import { StreamLoop } from './stream-loop.ts';
 import { TaskAssignment } from './task-assignment.ts';
-import { taskFactory } from './task-factory.ts';
+import { type TaskFactory, taskFactory } from './task-factory.ts';
 
 export interface PipelineOptions {
   readonly topology: Topology;
@@ -48,6 +51,8 @@ export interface PipelineOptions {
   readonly queries?: StateQueries;
   /** Where the tasks have their state: opened for each session and disposed of at its end. Default: in memory. */
   readonly openHome?: () => StateHome;
+  /** What becomes of records that cannot be processed. Default: they stop the pipeline; dropped ones are counted. */
+  readonly badRecords?: BadRecordPolicies;
   readonly random: () => number;
   /** Told why the pipeline does not run yet, or null when it runs. */
   readonly onState: (reason: string | null) => void;
@@ -100,7 +105,13 @@ async function runSession(
   onState(`waiting for the topics ${sources.join(', ')}`);
   await kafka.waitForTopics(sources, signal);
   if (signal.aborted) return;
-  const application = await setUpApplication(environment, topology, names, signal);
+  const application = await setUpApplication(
+    environment,
+    topology,
+    names,
+    options.badRecords ?? DEFAULT_POLICIES,
+    signal,
+  );
   onState("waiting for the source's snapshot");
   await waitForSnapshot(kafka, topicPrefix, log, signal);
   if (!signal.aborted) await runMember(application, options, signal);
@@ -113,7 +124,7 @@ async function runMember(
   signal: AbortSignal,
 ): Promise<void> {
   const { kafka, names, clock, log, metrics } = application;
-  const { onState, commitIntervalMs, sessionTimeoutMs, groupInstanceId } = options;
+  const { onState, commitIntervalMs } = options;
   const { processingGuarantee = 'exactly_once_v2' } = options;
   const transactionalId = names.transactionalId(options.instance);
   await using channel = await openCommitChannel(processingGuarantee, { kafka, log, transactionalId });
@@ -126,14 +137,16 @@ async function runMember(
   const cuts = await ProgressCuts.open(kafka, options.topicPrefix);
   await using fetcher = kafka.openFetcher();
   const pending = new PendingOutput();
+  const badRecords = badRecordsOf(application, pending);
   using purge = startPurge(application, options.repartitionPurgeIntervalMs);
   const onCommitted = (offsets: readonly PartitionOffset[]): void => {
     purge.committed(offsets);
+    badRecords.committed();
     options.queries?.committed();
   };
   const positions = new ChangelogPositions(names.changelog);
   const committer = new Committer({ channel, pending, positions, clock, metrics, onCommitted });
-  const factory = taskFactory(application, globals, pending);
+  const factory = taskFactory(application, globals, pending, badRecords);
   const onRestoring = (): void => onState('restoring state');
   await using assignment = new TaskAssignment({
     application,
@@ -151,7 +164,33 @@ async function runMember(
 
   using _ = options.queries?.attach(inspectedSession(application, assignment, committer, globals));
   onState('joining the group');
-  await using joined = await kafka.joinGroup({
+  await using joined = await joinGroup(application, options, factory, assignment, signal);
+  const onRunning = (): void => onState(null);
+  await new StreamLoop({
+    application,
+    group: joined,
+    fetcher,
+    assignment,
+    globals,
+    cuts,
+    committer,
+    pending,
+    badRecords,
+    commitIntervalMs,
+    onRunning,
+  }).run(signal);
+}
+
+async function joinGroup(
+  application: Application,
+  options: PipelineOptions,
+  factory: TaskFactory,
+  assignment: TaskAssignment,
+  signal: AbortSignal,
+): Promise<GroupMember> {
+  const { kafka, names } = application;
+  const { sessionTimeoutMs, groupInstanceId } = options;
+  return await kafka.joinGroup({
     groupId: names.applicationId,
     topics: factory.inputs.map((inputs) => inputs.map(({ topic }) => topic)),
     strategy: 'co-partitioned',
@@ -163,22 +202,19 @@ async function runMember(
     listener: new PlanKeeper(assignment, () => keepPlan(application)),
     signal,
   });
-  const onRunning = (): void => onState(null);
-  await new StreamLoop({
-    application,
-    group: joined,
-    fetcher,
-    assignment,
-    globals,
-    cuts,
-    committer,
-    pending,
-    commitIntervalMs,
-    onRunning,
-  }).run(signal);
 }
 
 /** By sub-topology. What has no state needs none. */
 function standbyReplicas({ parts }: Application, { numStandbyReplicas = 0 }: PipelineOptions): number[] {
   return parts.map(({ stores }) => (stores.some(({ changelog }) => changelog) ? numStandbyReplicas : 0));
+}
+
+function badRecordsOf(
+  { names, setup, policies, log, clock }: Application,
+  pending: PendingOutput,
+): BadRecords {
+  const partitions = setup.partitions.get(names.deadLetters);
+  const letter =
+    partitions === undefined ? null : deadLetterEncoder(names.deadLetters, partitions, names.applicationId);
+  return new BadRecords({ policies, pending, letter, log, clock });
 }

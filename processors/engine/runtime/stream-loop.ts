@@ -1,6 +1,7 @@
 import type { FetchedBatch, Fetcher, GroupMember } from '../../../connectors/kafka/port.ts';
 import { must } from '../../../infra/process/assert.ts';
 import type { Application } from './application.ts';
+import type { BadRecords } from './bad-records.ts';
 import type { Committer } from './committer.ts';
 import type { GlobalTables } from './global-reader.ts';
 import { judgeMissingRecords } from './overtaken.ts';
@@ -30,6 +31,7 @@ interface LoopParts {
   readonly cuts: ProgressCuts;
   readonly committer: Committer;
   readonly pending: PendingOutput;
+  readonly badRecords: BadRecords;
   readonly commitIntervalMs: number;
   /** Told when rebalances are through and records flow. */
   readonly onRunning: () => void;
@@ -60,6 +62,7 @@ export class StreamLoop {
       busy = await this.#process();
       this.#resume();
       this.#parts.cuts.apply(assignment.tasks);
+      this.#parts.badRecords.forgetDrop();
       if (this.#commitIsDue(busy)) await assignment.commit();
       await assignment.catchUp();
     }
@@ -111,12 +114,37 @@ export class StreamLoop {
   }
 
   #processSlice(task: StreamTask, lacking: Lacking): boolean {
+    const { badRecords } = this.#parts;
     for (let i = 0; i < SLICE_RECORDS_MAX; i++) {
       const input = task.next(lacking);
       if (input === null) return false;
-      task.process(input);
+      // The one that was set aside is committed before the next one may fail.
+      if (badRecords.commitIsDue) return true;
+      try {
+        task.process(input);
+      } catch (error) {
+        if (!badRecords.canSetAside(error)) throw error;
+        input.failHead(error);
+        this.#rewind();
+      }
     }
     return true;
+  }
+
+  /**
+   * A record has failed in the middle of its work. What it has done cannot be told from what those before it have done, so
+   * all that is not committed is taken back, of every task, and done again without it.
+   */
+  #rewind(): void {
+    const { assignment, pending, badRecords, cuts, fetcher } = this.#parts;
+    const { tasks } = assignment;
+    for (const task of tasks) task.rewind();
+    pending.clear();
+    badRecords.rewound();
+    cuts.forget(tasks);
+    fetcher.seek(
+      tasks.flatMap(({ inputs }) => inputs.map(({ read }) => ({ ...read.partition, offset: read.position }))),
+    );
   }
 
   /** Also what took no processing has left a buffer: records of which no source makes anything. */
@@ -139,8 +167,8 @@ export class StreamLoop {
   }
 
   #commitIsDue(busy: boolean): boolean {
-    const { pending, committer, commitIntervalMs, assignment } = this.#parts;
-    if (pending.bytes >= PENDING_BYTES_MAX) return true;
+    const { pending, badRecords, committer, commitIntervalMs, assignment } = this.#parts;
+    if (pending.bytes >= PENDING_BYTES_MAX || badRecords.commitIsDue) return true;
     if (stagedEntries(assignment.tasks) >= STAGED_ENTRIES_MAX) return true;
     if (!busy && pending.records.length > 0) return true;
     return committer.ageMs >= commitIntervalMs && committer.isPending(assignment.tasks);

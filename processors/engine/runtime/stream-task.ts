@@ -1,11 +1,12 @@
 import { must } from '../../../infra/process/assert.ts';
-import { Failure } from '../../../infra/process/failure.ts';
+import { isRuntimeFault } from '../bad-record-policies.ts';
 import type { FetchedBatch, ProducerRecord } from '../../../connectors/kafka/port.ts';
 import type { PlanStore } from '../plan/plan.ts';
 import type { ProcessorGraph } from '../processor-graph.ts';
 import type { OperatorCounts } from '../operator-counts.ts';
 import type { StateStore } from '../state/store.ts';
 import type { Checkpoint, TaskState } from '../state/task-state.ts';
+import { recordFailed } from './bad-records.ts';
 import type { GlobalTables } from './global-reader.ts';
 import type { OperatorProgress } from './operator-progress.ts';
 import type { PartitionBuffer } from './partition-buffer.ts';
@@ -86,7 +87,11 @@ export class StreamTask {
     return this.#lackSchemas(lacking, clear ? chosen : null);
   }
 
-  /** Runs an input's head through the operators. @throws Failure that names the record's place */
+  /**
+   * Runs an input's head through the operators.
+   * @throws Failure `engine.record_failed` (stop) that names the record's place: what it has done so far stands until
+   * {@link rewind}
+   */
   process(input: PartitionBuffer): void {
     const head = must(input.head, 'an input without a head has nothing to process');
     try {
@@ -95,13 +100,18 @@ export class StreamTask {
         if (sourced !== undefined) this.#parts.graph.process(sourced.sourceId, sourced.record);
       }
     } catch (error) {
-      const place = `${input.input.topic}[${this.partition}] offset ${head.offset}`;
-      throw new Failure('engine.record_failed', 'stop', `task ${this.id} failed at the record ${place}`, {
-        cause: error,
-      });
+      throw isRuntimeFault(error) ? error : recordFailed(head.raw, error, `task ${this.id}`);
     }
     input.shift();
     this.#processed++;
+  }
+
+  /** Takes back all that is not committed: stores, counts, and what has been read. */
+  rewind(): void {
+    for (const store of this.stores.values()) store.rollback();
+    for (const counts of this.#parts.graph.counts.values()) counts.reset();
+    for (const input of this.inputs) input.rewind();
+    this.#processed = 0;
   }
 
   /** Whether all that a cut names of its catalogue topics has been processed. False where it names not all of them. */

@@ -1,9 +1,16 @@
 import type { Kafka } from '../../../connectors/kafka/port.ts';
 import type { Log } from '../../../infra/process/log.ts';
 import { type PartitionPlan, planPartitions } from '../plan/partition-plan.ts';
+import { type BadRecordPolicies, writesDeadLetters } from '../bad-record-policies.ts';
 import type { Plan } from '../plan/plan.ts';
 import { type PlanRecord, planRecord } from '../plan/plan-record.ts';
-import { internalTopics, resultSpec, resultTopics, sourceTopics } from '../plan/planned-topics.ts';
+import {
+  deadLetterSpec,
+  internalTopics,
+  resultSpec,
+  resultTopics,
+  sourceTopics,
+} from '../plan/planned-topics.ts';
 import { type SubTopology, globalSources } from '../plan/sub-topology.ts';
 import type { ApplicationNames } from './application-names.ts';
 import { existingPartitions } from './existing-partitions.ts';
@@ -11,7 +18,7 @@ import { checkUpgrade } from './upgrade-check.ts';
 
 /** Numbers of partitions as they are in Kafka once every topic exists. */
 export interface TopicSetup extends PartitionPlan {
-  /** By Kafka name: result topics and global tables. */
+  /** By Kafka name: result topics, global tables, and the dead-letter topic where a policy asks for one. */
   readonly partitions: ReadonlyMap<string, number>;
   /** The plan of this process, as it is kept. */
   readonly record: PlanRecord;
@@ -25,11 +32,12 @@ interface TopicRequest {
   readonly plan: Plan;
   readonly parts: readonly SubTopology[];
   readonly names: ApplicationNames;
+  readonly policies: BadRecordPolicies;
   readonly signal: AbortSignal;
 }
 
 /**
- * Creates the internal topics and the result topics, after checking that what is joined has equal partitions, and that
+ * Creates the internal topics, the result topics and the dead-letter topic, after checking that what is joined has equal partitions, and that
  * the state which is there was written under a plan that this one can follow.
  * @throws Failure `engine.not_co_partitioned`, `engine.plan_incompatible`, `engine.stale_state`, `kafka.topic_drift` (stop)
  */
@@ -48,8 +56,13 @@ export async function setUpTopics(request: TopicRequest): Promise<TopicSetup> {
       resultSpec(name, topic, await existingPartitions(kafka, name)),
     ),
   );
-  await kafka.ensureTopics([...resultSpecs, ...internal]);
-  for (const spec of resultSpecs) partitions.set(spec.name, spec.partitions);
+  const { deadLetters } = names;
+  const letters = writesDeadLetters(request.policies)
+    ? [deadLetterSpec(deadLetters, await existingPartitions(kafka, deadLetters))]
+    : [];
+  const written = [...resultSpecs, ...letters];
+  await kafka.ensureTopics([...written, ...internal]);
+  for (const spec of written) partitions.set(spec.name, spec.partitions);
   return { ...partitionPlan, partitions, record, before };
 }
 

@@ -116,6 +116,11 @@ export class PipelineRig implements AsyncDisposable {
     await this.#send([{ topic: name, partition, timestamp: Date.now(), key: bytes, value: bytes }]);
   }
 
+  /** Writes records as they are, in one Kafka transaction. */
+  async publishRaw(records: readonly ProducerRecord[]): Promise<void> {
+    await this.#send(records);
+  }
+
   /** Says that the snapshot is complete; with topics, that all commits up to a time, in milliseconds, are in them by now. */
   async cut(topics: readonly Topic<never, never>[] = [], timeMs = 0): Promise<void> {
     const offsets: Record<string, readonly number[]> = {};

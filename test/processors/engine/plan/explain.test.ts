@@ -33,6 +33,16 @@ const paid = (builder: TopologyBuilder): void =>
     .joinGlobal('named', builder.globalTable(names), both, own)
     .to(result);
 
+test('the dead-letter topic is among the topics where a policy asks for it', () => {
+  const { plan, name } = topology('app', paid);
+  const asked = (withDeadLetters: boolean) =>
+    explain(plan, applicationNames('m', name), new Map(), withDeadLetters)
+      .topics.filter(({ role }) => role === 'dead-letters')
+      .map(({ name: topic, partitions, config }) => [topic, partitions, config?.['retention.ms']]);
+  expect(asked(false)).toEqual([]);
+  expect(asked(true)).toEqual([['m-app-dlq', 1, '-1']]);
+});
+
 test('tasks and internal topics follow the partitions that the topics have', () => {
   const { subTopologies, topics } = explained(paid, { 'm.orders': 3, 'm.payments': 5 });
   expect(subTopologies.map(({ tasks }) => tasks)).toEqual([

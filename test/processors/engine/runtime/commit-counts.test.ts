@@ -43,6 +43,7 @@ const input: InputTopic = {
   topic: 'clicks',
   isTable: false,
   isInternal: false,
+  sources: [sourceId],
   decoder: { load: () => Promise.resolve(), decode: () => expect.unreachable() },
   admit({ timestamp: time }, onDrop) {
     if (time === 0) {

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
 import type { ConsumerRecord, FetchedBatch } from '../../../../connectors/kafka/port.ts';
+import { must } from '../../../../infra/process/assert.ts';
+import { Failure } from '../../../../infra/process/failure.ts';
 import type { PlanNode } from '../../../../processors/engine/plan/plan.ts';
 import { ProcessorGraph } from '../../../../processors/engine/processor-graph.ts';
 import type { StreamRecord } from '../../../../processors/engine/record.ts';
@@ -29,6 +31,7 @@ function input(topic: string, isTable: boolean): InputTopic {
     topic,
     isTable,
     isInternal: false,
+    sources: [topic],
     decoder: { load: () => Promise.resolve(), decode },
     admit: (raw) => {
       const record = {
@@ -59,14 +62,22 @@ function batch(
   return { ...place, records, nextOffset, lastStableOffset: nextOffset };
 }
 
-function taskOver(inputs: readonly InputTopic[], globalsAreClear: () => boolean = () => true) {
+function taskOver(
+  inputs: readonly InputTopic[],
+  globalsAreClear: () => boolean = () => true,
+  emit: () => void = () => undefined,
+) {
   const seen: string[] = [];
   const nodes: PlanNode[] = inputs.flatMap(({ topic }) => [
     { id: topic, operator: 'repartition-source', inputs: [], stores: [], repartition: topic },
     { id: `${topic}-sink`, operator: 'repartition-sink', inputs: [topic], stores: [], repartition: topic },
   ]);
   const listener = {
-    onEmit: (node: PlanNode, record: StreamRecord) => void seen.push(`${node.inputs[0]}@${record.time}`),
+    onEmit: (node: PlanNode, record: StreamRecord) => {
+      emit();
+      seen.push(`${node.inputs[0]}@${record.time}`);
+      return null;
+    },
   };
   const nothing = { stores: [], functions: new Map(), state: new Map(), globals: new Map() };
   const serdes = (): never => {
@@ -230,4 +241,14 @@ test('records of which a source makes nothing are passed, and hold nobody up', (
   expect(task.inputs[0]?.length).toBe(0);
   expect(task.inputs[0]?.processed).toBe(3);
   expect(task.inputs[0]?.takeRefusals()).toEqual([{ offset: 0, sourceId: 'events', reason: 'null_value' }]);
+});
+
+test('an error is that of the record it came at, but for one that says that the process must begin anew', () => {
+  const errors = [new RangeError('too bad'), new Failure('engine.state_damaged', 'restart', 'damaged')];
+  const { task, run } = taskOver([input('a', false)], undefined, () => {
+    throw must(errors.shift(), 'no more errors');
+  });
+  task.receive(batch('a', [{ offset: 7, time: 1 }]), 1);
+  expect(run).toThrow('task 0_0 failed at the record a[0] offset 7');
+  expect(run).toThrow(expect.objectContaining({ code: 'engine.state_damaged', order: 'restart' }));
 });
