@@ -33,6 +33,8 @@ const homeOf = (clock = systemClock): DiskHome =>
 const table = (state: TaskState): KeyValueStore => state.stores.get('table') as KeyValueStore;
 const windows = (state: TaskState): WindowStore => state.stores.get('window') as WindowStore;
 
+const tasksIn = (home: string): string[] => readdirSync(home).filter((name) => name !== 'level-maps');
+
 function checkpoint(offset: number) {
   return { changelogs: { table: offset, window: offset }, inputs: { orders: offset }, time: 1_000 };
 }
@@ -152,10 +154,10 @@ test('state that nobody opened for the delay is deleted, and no other', async ()
   await home.open('0_1', PLANS);
   const old = (systemClock.now() - 2 * CLEANUP_MS) / 1_000;
   await home.clean();
-  expect(readdirSync(path)).toEqual(['0_0', '0_1']);
+  expect(tasksIn(path)).toEqual(['0_0', '0_1']);
   for (const place of ['0_0', '0_0/CLOSED', '0_1']) utimesSync(join(path, place), old, old);
   await home.clean();
-  expect(readdirSync(path)).toEqual(['0_1']);
+  expect(tasksIn(path)).toEqual(['0_1']);
 });
 
 test(
