@@ -1,7 +1,7 @@
 /** Reads many committed values of a store, off the main thread. */
 export type ReadMany = (keys: readonly Buffer[]) => Promise<readonly (Buffer | null)[]>;
 
-/** Values read ahead and not yet asked for, of one store, bytes; what was read first goes first. */
+/** Values read ahead and not yet asked for, of one store, bytes. */
 const BYTES_MAX = 4 * 1024 * 1024;
 /** Of that, what is read at a time. */
 const READ_BYTES_MAX = BYTES_MAX / 2;
@@ -22,8 +22,10 @@ const PASSED_OVER_KEYS = 200_000;
  */
 export class ReadAhead {
   readonly #read: ReadMany;
-  readonly #values = new Map<string, Buffer | null>();
-  #bytes = 0;
+  /** Two generations: when the younger one is full, what is left of the older one is let go. */
+  #young = new Map<string, Buffer | null>();
+  #old = new Map<string, Buffer | null>();
+  #youngBytes = 0;
   #underway = 0;
   /** Keys committed while values were being read: what was read of them may be old. */
   readonly #outdated = new Set<string>();
@@ -39,17 +41,14 @@ export class ReadAhead {
 
   /** Hands out what was read of a key, once; null where the key has no value, undefined where it was not read. */
   take(id: string): Buffer | null | undefined {
-    const value = this.#values.get(id);
-    if (value === undefined) return undefined;
-    this.#drop(id, value);
-    this.#used++;
+    const value = this.#remove(id);
+    if (value !== undefined) this.#used++;
     return value;
   }
 
   /** The key's value on disk is another one now. */
   forget(id: string): void {
-    const value = this.#values.get(id);
-    if (value !== undefined) this.#drop(id, value);
+    this.#remove(id);
     if (this.#underway > 0) this.#outdated.add(id);
   }
 
@@ -79,7 +78,7 @@ export class ReadAhead {
     for (const key of keys) {
       if (room < this.#valueBytes) break;
       const id = key.toString('latin1');
-      if (wanted.has(id) || this.#values.has(id) || isKnown(id)) continue;
+      if (wanted.has(id) || this.#young.has(id) || this.#old.has(id) || isKnown(id)) continue;
       wanted.set(id, key);
       room -= this.#valueBytes;
     }
@@ -87,20 +86,27 @@ export class ReadAhead {
   }
 
   #keep(id: string, value: Buffer | null): void {
-    if (this.#outdated.has(id) || this.#values.has(id)) return;
+    if (this.#outdated.has(id) || this.#young.has(id) || this.#old.has(id)) return;
     const bytes = sizeOf(id, value);
-    this.#values.set(id, value);
-    this.#bytes += bytes;
+    this.#young.set(id, value);
+    this.#youngBytes += bytes;
     this.#valueBytes += (bytes - this.#valueBytes) / SIZES_AVERAGED;
-    for (const [first, held] of this.#values) {
-      if (this.#bytes <= BYTES_MAX) return;
-      this.#drop(first, held);
-    }
+    if (this.#youngBytes * 2 <= BYTES_MAX) return;
+    this.#old = this.#young;
+    this.#young = new Map();
+    this.#youngBytes = 0;
   }
 
-  #drop(id: string, value: Buffer | null): void {
-    this.#values.delete(id);
-    this.#bytes -= sizeOf(id, value);
+  #remove(id: string): Buffer | null | undefined {
+    const young = this.#young.get(id);
+    if (young === undefined) {
+      const old = this.#old.get(id);
+      if (old !== undefined) this.#old.delete(id);
+      return old;
+    }
+    this.#young.delete(id);
+    this.#youngBytes -= sizeOf(id, young);
+    return young;
   }
 
   #judge(asked: number): void {
