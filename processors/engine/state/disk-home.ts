@@ -11,6 +11,8 @@ import type { StateHome, TaskState } from './task-state.ts';
 
 /** Beside the tasks' directories. */
 const MAPS_FOLDER = 'level-maps';
+/** Longest wait for them in a new directory, where a thousand files are made. On a disk with no other work it takes one second. */
+const MAPS_WAIT_MS = 5_000;
 
 export interface DiskHomeOptions {
   /** Directory of this instance of the application alone; made where it is missing. */
@@ -71,21 +73,28 @@ export class DiskHome implements StateHome {
     await maps?.[Symbol.asyncDispose]();
   }
 
-  /** Before any state is opened: which tables are mapped is decided as they are opened. */
-  async #takeMaps(): Promise<void> {
-    const { path, log } = this.#options;
-    const onError = (error: unknown): null => {
+  /** Before any state is opened: tables that are opened earlier are mapped for as long as they last. */
+  async #takeMaps(): Promise<LevelMaps | null> {
+    const { path, clock, log } = this.#options;
+    const onError = (error: unknown): void => {
       log.warn({ err: error }, `state larger than memory will be slow to read: ${describe(error)}`);
-      return null;
     };
-    this.#maps ??= LevelMaps.open(join(path, MAPS_FOLDER), onError).catch(onError);
-    await this.#maps;
+    try {
+      const maps = await LevelMaps.open(join(path, MAPS_FOLDER), onError);
+      const taken = new AbortController();
+      await Promise.race([maps.taken(), clock.sleep(MAPS_WAIT_MS, taken.signal)]).catch(() => undefined);
+      taken.abort();
+      return maps;
+    } catch (error) {
+      onError(error);
+      return null;
+    }
   }
 
   async #open(task: string, plans: readonly PlanStore[], why?: string): Promise<TaskState> {
     const place = join(this.#options.path, task);
     await this.#states.get(task)?.close();
-    await this.#takeMaps();
+    await (this.#maps ??= this.#takeMaps());
     // Values of the database lie there: for this user alone.
     await mkdir(place, { recursive: true, mode: 0o700 });
     // Before it is opened its log file is that of its last life, which may have found damage as it went.

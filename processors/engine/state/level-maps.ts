@@ -27,8 +27,8 @@ export class LevelMaps implements AsyncDisposable {
   }
 
   /**
-   * Takes the maps, in some 50 ms. In an empty directory the tables are made first (a second of one core), behind what
-   * else goes on: until then tables may be mapped. `onError` is told when they cannot be made.
+   * Takes the maps, in some 50 ms. In an empty directory the tables are made first, see {@link taken}: until then tables
+   * may be mapped, and where LevelDB's only thread has other work it takes long. `onError` is told when it fails.
    */
   static async open(path: string, onError: (error: unknown) => void): Promise<LevelMaps> {
     const level = new ClassicLevel<Buffer, Buffer>(path, {
