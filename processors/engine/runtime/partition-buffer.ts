@@ -61,6 +61,8 @@ export class PartitionBuffer {
   /** In the first batch of the queue, the next record to decode. */
   #at = 0;
   #length = 0;
+  /** How many of the messages behind the head {@link takeUpcoming} has handed out. */
+  #announced = 0;
   #head: BufferedRecord | null = null;
   #unprepared: ConsumerRecord | null = null;
   #refusals: Refusal[] = [];
@@ -121,6 +123,25 @@ export class PartitionBuffer {
     this.read.moveTo(nextOffset);
   }
 
+  /** Of the next `count` messages behind the head those that it has not yet handed out. They stay where they are. */
+  takeUpcoming(count: number): readonly ConsumerRecord[] {
+    const upcoming: ConsumerRecord[] = [];
+    const missing = count - this.#announced;
+    let skipped = this.#at + this.#announced;
+    for (const { records } of this.#queue) {
+      for (let i = skipped; i < records.length && upcoming.length < missing; i++)
+        upcoming.push(must(records[i], 'a queued batch has no holes'));
+      skipped = Math.max(0, skipped - records.length);
+    }
+    this.#announced += upcoming.length;
+    return upcoming;
+  }
+
+  /** Whether the next `count` messages behind the head, or all there are, have been handed out by {@link takeUpcoming}. */
+  isAnnounced(count: number): boolean {
+    return this.#announced >= Math.min(count, this.#head === null ? this.#length : this.#length - 1);
+  }
+
   /**
    * Fetches the writers' schemas that the next record needs. One that the registry does not know, or that the reader
    * cannot use, makes the record a bad one.
@@ -155,6 +176,7 @@ export class PartitionBuffer {
     this.#queue.length = 0;
     this.#at = 0;
     this.#length = 0;
+    this.#announced = 0;
     this.#head = null;
     this.#unprepared = null;
     this.#refusals = [];
@@ -188,6 +210,7 @@ export class PartitionBuffer {
         this.#unprepared = raw;
         return null;
       }
+      if (this.#announced > 0) this.#announced--;
       if (++this.#at === batch.records.length) {
         this.#queue.shift();
         this.#at = 0;

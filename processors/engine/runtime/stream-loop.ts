@@ -98,6 +98,7 @@ export class StreamLoop {
 
   /** Gives each task a slice; returns whether there is more to do at once. */
   async #process(): Promise<boolean> {
+    await Promise.all(this.#parts.assignment.tasks.map((task) => task.readAhead(SLICE_RECORDS_MAX)));
     const lacking = nothingLacking();
     const busy = this.#processSlices(lacking);
     const { ends, schemas } = lacking;

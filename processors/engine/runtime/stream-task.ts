@@ -11,6 +11,7 @@ import type { GlobalTables } from './global-reader.ts';
 import type { OperatorProgress } from './operator-progress.ts';
 import type { PartitionBuffer } from './partition-buffer.ts';
 import type { ReadPosition } from './read-position.ts';
+import { StateReadAhead } from './state-read-ahead.ts';
 
 /** What a task is made of. `inputs` stand in order of their topics' names. */
 export interface TaskParts {
@@ -41,6 +42,7 @@ export class StreamTask {
   readonly inputs: readonly PartitionBuffer[];
   readonly progress: readonly OperatorProgress[];
   readonly #parts: TaskParts;
+  readonly #ahead: StateReadAhead;
   #processed = 0;
 
   constructor(parts: TaskParts) {
@@ -49,6 +51,7 @@ export class StreamTask {
     this.inputs = parts.inputs;
     this.progress = parts.progress;
     this.#parts = parts;
+    this.#ahead = new StateReadAhead(parts.inputs, parts.state);
   }
 
   get stores(): ReadonlyMap<string, StateStore> {
@@ -85,6 +88,11 @@ export class StreamTask {
       if (read.needsListing(round)) lacking.ends.add(read);
     }
     return this.#lackSchemas(lacking, clear ? chosen : null);
+  }
+
+  /** To be awaited before the next `count` records are processed: what they ask of state on disk is read meanwhile. */
+  async readAhead(count: number): Promise<void> {
+    await this.#ahead.next(count);
   }
 
   /**

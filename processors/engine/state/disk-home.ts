@@ -6,7 +6,13 @@ import type { Log } from '../../../infra/process/log.ts';
 import type { PlanStore } from '../plan/plan.ts';
 import { DiskTaskState } from './disk-task-state.ts';
 import { damageOf, lastUse, openLevel } from './level-database.ts';
+import { LevelMaps } from './level-maps.ts';
 import type { StateHome, TaskState } from './task-state.ts';
+
+/** Beside the tasks' directories. */
+const MAPS_FOLDER = 'level-maps';
+/** Longest wait for them in a new directory, where a thousand files are made. On a disk with no other work it takes one second. */
+const MAPS_WAIT_MS = 5_000;
 
 export interface DiskHomeOptions {
   /** Directory of this instance of the application alone; made where it is missing. */
@@ -23,6 +29,7 @@ export class DiskHome implements StateHome {
   readonly #options: DiskHomeOptions;
   /** The last opening of each task, closed or not. */
   readonly #states = new Map<string, DiskTaskState>();
+  #maps: Promise<LevelMaps | null> | null = null;
 
   constructor(options: DiskHomeOptions) {
     this.#options = options;
@@ -45,7 +52,7 @@ export class DiskHome implements StateHome {
   async clean(): Promise<void> {
     const { path, cleanupDelayMs, clock, log } = this.#options;
     for (const task of await readdir(path).catch(() => [])) {
-      if (this.#states.get(task)?.isOpen) continue;
+      if (task === MAPS_FOLDER || this.#states.get(task)?.isOpen) continue;
       const place = join(path, task);
       try {
         if (!hasPassed(clock.now(), await lastUse(place), cleanupDelayMs)) continue;
@@ -62,11 +69,33 @@ export class DiskHome implements StateHome {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const state of this.#states.values()) await state.close();
+    const maps = await this.#maps;
+    this.#maps = null;
+    await maps?.[Symbol.asyncDispose]();
+  }
+
+  /** Before any state is opened: tables that are opened earlier are mapped for as long as they last. */
+  async #takeMaps(): Promise<LevelMaps | null> {
+    const { path, clock, log } = this.#options;
+    const onError = (error: unknown): void => {
+      log.warn({ err: error }, `state larger than memory will be slow to read: ${describe(error)}`);
+    };
+    try {
+      const maps = await LevelMaps.open(join(path, MAPS_FOLDER), onError);
+      const taken = new AbortController();
+      await Promise.race([maps.taken(), clock.sleep(MAPS_WAIT_MS, taken.signal)]).catch(() => undefined);
+      taken.abort();
+      return maps;
+    } catch (error) {
+      onError(error);
+      return null;
+    }
   }
 
   async #open(task: string, plans: readonly PlanStore[], why?: string): Promise<TaskState> {
     const place = join(this.#options.path, task);
     await this.#states.get(task)?.close();
+    await (this.#maps ??= this.#takeMaps());
     // Values of the database lie there: for this user alone.
     await mkdir(place, { recursive: true, mode: 0o700 });
     // Before it is opened its log file is that of its last life, which may have found damage as it went.

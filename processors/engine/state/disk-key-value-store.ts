@@ -1,6 +1,7 @@
 import { must } from '../../../infra/process/assert.ts';
 import { type DiskStore, STORE_PREFIX_BYTES, prefixed, storePrefix } from './disk-store.ts';
 import type { LevelBatch, LevelDatabase } from './level-database.ts';
+import { ReadAhead } from './read-ahead.ts';
 import { SeenKeys } from './seen-keys.ts';
 import { SortedKeys } from './sorted-keys.ts';
 import type { KeyValueStore, StoreChange } from './store.ts';
@@ -25,6 +26,7 @@ export class DiskKeyValueStore implements KeyValueStore, DiskStore {
   readonly #number: number;
   readonly #prefix: Buffer;
   readonly #cache: ValueCache;
+  readonly #ahead: ReadAhead;
   readonly #staged = new Map<string, Staged>();
   #sorted: SortedKeys | null;
   /** While an empty store is restored in full: asking LevelDB for each key, only to count it, would take twice the time. */
@@ -49,6 +51,7 @@ export class DiskKeyValueStore implements KeyValueStore, DiskStore {
     this.#database = database;
     this.#number = number;
     this.#prefix = storePrefix(number);
+    this.#ahead = new ReadAhead((keys) => database.getMany(keys.map((key) => prefixed(this.#prefix, key))));
     this.#sorted = scanned ? new SortedKeys([]) : null;
   }
 
@@ -74,6 +77,10 @@ export class DiskKeyValueStore implements KeyValueStore, DiskStore {
     const id = text(key);
     const staged = this.#staged.get(id);
     return staged === undefined ? this.#committed(id, key) : staged.value;
+  }
+
+  async readAhead(keys: readonly Buffer[]): Promise<void> {
+    await this.#ahead.fetch(keys, (id) => this.#staged.has(id) || this.#cache.has(id));
   }
 
   put(key: Buffer, value: Buffer): void {
@@ -107,7 +114,10 @@ export class DiskKeyValueStore implements KeyValueStore, DiskStore {
   }
 
   commit(): void {
-    if (this.#restoring === null) for (const [id, { value }] of this.#staged) this.#cache.set(id, value);
+    for (const [id, { value }] of this.#staged) {
+      this.#ahead.forget(id);
+      if (this.#restoring === null) this.#cache.set(id, value);
+    }
     this.#staged.clear();
     this.#committedEntries = this.#entries;
   }
@@ -149,7 +159,8 @@ export class DiskKeyValueStore implements KeyValueStore, DiskStore {
   #committed(id: string, key: Buffer): Buffer | null {
     const known = this.#cache.get(id);
     if (known !== undefined) return known;
-    const value = this.#database.get(prefixed(this.#prefix, key));
+    const ahead = this.#ahead.take(id);
+    const value = ahead === undefined ? this.#database.get(prefixed(this.#prefix, key)) : ahead;
     this.#cache.set(id, value);
     return value;
   }

@@ -10,6 +10,8 @@ export interface DiskStore extends StateStore {
   write(batch: LevelBatch): void;
   /** Takes up what an earlier life has left on disk. Once, before the store is used. `entries` is what was there. */
   load(entries: number): Promise<void>;
+  /** Reads what is on disk of keys that the store may be asked for next. @throws Failure `engine.state_damaged` (restart) */
+  readAhead?(keys: readonly Buffer[]): Promise<void>;
 }
 
 /** What the keys of a store begin with: 0 is kept for what belongs to none. */

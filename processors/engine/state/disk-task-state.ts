@@ -79,6 +79,11 @@ export class DiskTaskState implements TaskState {
     for (const store of stores) store.commit();
   }
 
+  async readAhead(keys: readonly Buffer[]): Promise<void> {
+    // A database that was closed meanwhile would look damaged.
+    for (const store of this.stores.values()) if (this.#isOpen) await store.readAhead?.(keys);
+  }
+
   async close(): Promise<void> {
     if (!this.#isOpen) return;
     this.#isOpen = false;

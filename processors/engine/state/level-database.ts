@@ -15,6 +15,8 @@ const TABLE_BYTES = 16 * 1024 * 1024;
 const CHECKSUM_BYTES = 4;
 /** Keys that a scan takes from LevelDB in one step. */
 const SCAN_KEYS = 2_000;
+/** Threads that read many keys: as many as libuv has by default. */
+const READERS = 4;
 /** Beside LevelDB's own files: what was found to be wrong with them. */
 const DAMAGE_FILE = 'DAMAGED';
 
@@ -89,11 +91,22 @@ export class LevelDatabase {
     } catch (error) {
       throw this.#damaged(`a key cannot be read`, error);
     }
-    if (bytes === undefined) return null;
-    const value = bytes.subarray(CHECKSUM_BYTES);
-    if (bytes.length < CHECKSUM_BYTES || bytes.readUInt32LE(0) !== checksum(key, value))
-      throw this.#damaged('a value does not fit its checksum');
-    return value;
+    return this.#checked(key, bytes);
+  }
+
+  /** As {@link get}, of many keys, while the main thread goes on. @throws Failure as {@link get} */
+  async getMany(keys: readonly Buffer[]): Promise<readonly (Buffer | null)[]> {
+    const size = Math.ceil(keys.length / READERS);
+    const reads: Promise<(Buffer | undefined)[]>[] = [];
+    for (let first = 0; first < keys.length; first += size)
+      reads.push(this.#level.getMany(keys.slice(first, first + size)));
+    let values: (Buffer | undefined)[];
+    try {
+      values = (await Promise.all(reads)).flat();
+    } catch (error) {
+      throw this.#damaged(`a key cannot be read`, error);
+    }
+    return keys.map((key, i) => this.#checked(key, values[i]));
   }
 
   /** Writes what `fill` puts into the batch. `durable` waits until it would outlast a loss of power. */
@@ -140,6 +153,14 @@ export class LevelDatabase {
   async close(): Promise<void> {
     await this.#level.close();
     await writeFile(join(this.path, CLOSED_FILE), '');
+  }
+
+  #checked(key: Buffer, bytes: Buffer | undefined): Buffer | null {
+    if (bytes === undefined) return null;
+    const value = bytes.subarray(CHECKSUM_BYTES);
+    if (bytes.length < CHECKSUM_BYTES || bytes.readUInt32LE(0) !== checksum(key, value))
+      throw this.#damaged('a value does not fit its checksum');
+    return value;
   }
 
   #damaged(what: string, cause?: unknown): Failure {

@@ -22,6 +22,11 @@ export interface TaskState {
    * changelogs have the writes. Without `durable` a loss of power may take it back, a crash of the process may not.
    */
   commit(checkpoint: Checkpoint, durable: boolean): Promise<void>;
+  /**
+   * Reads what stores on disk have of keys that records on their way have: a store reads one key at a time, and stands
+   * still meanwhile, where this reads many beside the records before them. @throws Failure `engine.state_damaged` (restart)
+   */
+  readAhead?(keys: readonly Buffer[]): Promise<void>;
   /** Gives up what is staged. The stores must not be used again. */
   close(): Promise<void>;
 }

@@ -25,6 +25,11 @@ export class ValueCache {
     return old;
   }
 
+  /** Whether anything is known of the key; it does not count as a use. */
+  has(key: string): boolean {
+    return this.#young.has(key) || this.#old.has(key);
+  }
+
   set(key: string, value: Buffer | null): void {
     const before = this.#young.get(key);
     if (before === undefined) this.#youngBytes += ENTRY_BYTES + key.length;

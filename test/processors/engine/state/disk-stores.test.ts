@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DiskKeyValueStore } from '../../../../processors/engine/state/disk-key-value-store.ts';
 import type { DiskStore } from '../../../../processors/engine/state/disk-store.ts';
@@ -26,6 +27,13 @@ afterAll(async () => {
   await database.close();
   await rm(folder, { recursive: true });
 });
+
+const keyOf = (i: number): Buffer => Buffer.from(`key ${i}`);
+const step = fc.tuple(
+  fc.constantFrom('read', 'wait', 'commit', 'put', 'delete', 'get'),
+  fc.nat(4),
+  fc.nat(4),
+);
 
 /** Each store is the next one of the same database. */
 function onDisk<S extends DiskStore>(make: (database: LevelDatabase, number: number) => S): StoreRig<S> {
@@ -86,6 +94,33 @@ test('a store that is restored in full has all its rows, and a count that is abo
   expect(store.entries).toBe(before - 1);
   await save();
   expect(store.get(key(0))?.toString()).toBe('back');
+});
+
+test('reads ahead, whenever they begin and end, change no answer', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+      const store = new DiskKeyValueStore('store', database, ++numbers, false, 0);
+      const model = new Map<number, string>();
+      const reads: Promise<void>[] = [];
+      for (const [what, key, to] of steps) {
+        if (what === 'read') reads.push(store.readAhead([keyOf(key), keyOf(to)]));
+        else if (what === 'wait') await reads.shift();
+        else if (what === 'commit') {
+          await database.write((batch) => store.write(batch), false);
+          store.commit();
+        } else if (what === 'put') {
+          store.put(keyOf(key), keyOf(to));
+          model.set(key, keyOf(to).toString());
+        } else if (what === 'delete') {
+          store.delete(keyOf(key));
+          model.delete(key);
+        } else expect(store.get(keyOf(key))?.toString()).toBe(model.get(key));
+      }
+      await Promise.all(reads);
+      for (let key = 0; key < 5; key++) expect(store.get(keyOf(key))?.toString()).toBe(model.get(key));
+    }),
+    { numRuns: 5 * RUNS },
+  );
 });
 
 test('a store that the plan does not scan refuses a range', () => {
