@@ -3,7 +3,8 @@ import type { Topic } from '../../schemas/topic.ts';
 import type { GlobalKTable } from './global-ktable.ts';
 import { KStream } from './kstream.ts';
 import { KTable } from './ktable.ts';
-import { type TableHistory, VersionedKTable, versionedSource, withoutHistory } from './versioned-ktable.ts';
+import { type TableLoading, sameTable } from './table-loading.ts';
+import { type TableHistory, VersionedKTable, versionedSource } from './versioned-ktable.ts';
 import { type NodeFunctions, PlanBuilder, planTopic } from './plan/plan-builder.ts';
 import type { Plan, PlanTopic } from './plan/plan.ts';
 
@@ -24,14 +25,17 @@ export interface TopologyBuilder {
    * Event time is the Kafka timestamp (the source's commit time) unless `time` takes it from the value.
    */
   stream<K, V>(topic: Topic<K, V>, options?: { readonly time?: TimeExtractor<K, V> }): KStream<K, V>;
-  /** Reads a topic as the newest value of each key. */
-  table<K, V>(topic: Topic<K, V>): KTable<K, V>;
   /**
    * Reads a topic as the values that each key has had, by their Kafka timestamps (the source's commit times). Streams
    * that join it see the row that was valid at their event time.
-   * @throws Failure `topology.bad_history`, `topology.two_histories` (stop)
+   * @throws Failure `topology.bad_history`, `topology.two_histories`, `topology.two_loadings` (stop)
    */
   table<K, V>(topic: Topic<K, V>, options: TableHistory): VersionedKTable<K, V>;
+  /**
+   * Reads a topic as the newest value of each key.
+   * @throws Failure `topology.two_histories`, `topology.two_loadings` (stop)
+   */
+  table<K, V>(topic: Topic<K, V>, options?: TableLoading): KTable<K, V>;
   /** Reads a whole topic into every instance, to be joined by any key that an event names. */
   globalTable<K, V>(topic: Topic<K, V>): GlobalKTable<K, V>;
 }
@@ -77,17 +81,24 @@ function builderOver(plan: PlanBuilder): TopologyBuilder {
 }
 
 function tableOf(plan: PlanBuilder): TopologyBuilder['table'] {
-  function table<K, V>(topic: Topic<K, V>): KTable<K, V>;
   function table<K, V>(topic: Topic<K, V>, options: TableHistory): VersionedKTable<K, V>;
-  function table<K, V>(topic: Topic<K, V>, options?: TableHistory): KTable<K, V> {
+  function table<K, V>(topic: Topic<K, V>, options?: TableLoading): KTable<K, V>;
+  function table<K, V>(topic: Topic<K, V>, options: TableHistory | TableLoading = {}): KTable<K, V> {
     const source = planTopic(topic);
-    if (options !== undefined) return new VersionedKTable<K, V>(plan, versionedSource(plan, source, options));
-    return new KTable<K, V>(plan, withoutHistory(materialised(plan, source, 'table-source'), source));
+    if ('history' in options) return new VersionedKTable<K, V>(plan, versionedSource(plan, source, options));
+    const { loadFirst } = options;
+    const handle = materialised(plan, source, 'table-source', loadFirst === true ? { loadFirst } : {});
+    return new KTable<K, V>(plan, sameTable(handle, source, { loadFirst }));
   }
   return table;
 }
 
-function materialised(plan: PlanBuilder, topic: PlanTopic, operator: 'table-source' | 'global-source') {
+function materialised(
+  plan: PlanBuilder,
+  topic: PlanTopic,
+  operator: 'table-source' | 'global-source',
+  loading: TableLoading = {},
+) {
   return plan.source(operator, topic, undefined, () => {
     const { name, key, value } = topic;
     const global = operator === 'global-source';
@@ -99,7 +110,7 @@ function materialised(plan: PlanBuilder, topic: PlanTopic, operator: 'table-sour
       changelog: !global,
     });
     const id = plan.numbered(global ? 'GLOBAL-SOURCE' : 'KTABLE-SOURCE');
-    plan.add({ id, operator, inputs: [], stores: [store], topic });
-    return { id, key, value };
+    plan.add({ id, operator, inputs: [], stores: [store], topic, ...loading });
+    return { id, key, value, ...loading };
   });
 }

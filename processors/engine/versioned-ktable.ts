@@ -5,9 +5,10 @@ import { type Duration, durationMs } from './duration.ts';
 import { KTable } from './ktable.ts';
 import type { Handle, PlanBuilder } from './plan/plan-builder.ts';
 import type { PlanTopic } from './plan/plan.ts';
+import { type TableLoading, sameTable } from './table-loading.ts';
 
 /** How much of its past a table keeps. */
-export interface TableHistory {
+export interface TableHistory extends TableLoading {
   /**
    * What was valid at a time is known for times down to the table's highest one less this; before it, only of rows
    * that have not changed since. A change from before it is dropped and counted as `expired`. There is no default.
@@ -44,10 +45,11 @@ export class VersionedKTable<K, V> extends KTable<K, V> {
 /**
  * The source of a versioned table. Its newest rows are in the store that a plain table has, deleted ones too until
  * they leave the history; what they were before is in a window store beside it.
- * @throws Failure `topology.bad_history`, `topology.two_histories` (stop)
+ * @throws Failure `topology.bad_history`, `topology.two_histories`, `topology.two_loadings` (stop)
  */
 export function versionedSource(plan: PlanBuilder, topic: PlanTopic, options: TableHistory): Handle {
   const historyMs = durationMs(options.history);
+  const { loadFirst } = options;
   const { name, key } = topic;
   if (historyMs < 0)
     throw new Failure('topology.bad_history', 'stop', `table ${name} has a history of ${historyMs} ms`, {
@@ -60,23 +62,9 @@ export function versionedSource(plan: PlanBuilder, topic: PlanTopic, options: Ta
       plan.addStore({ name: `${name}-history`, kind: 'window', key, value, changelog: true }),
     ];
     const id = plan.numbered('KTABLE-SOURCE');
-    plan.add({ id, operator: 'table-source', inputs: [], stores, topic, historyMs });
-    return { id, key, value: topic.value, historyMs };
+    const first = loadFirst === true ? { loadFirst } : {};
+    plan.add({ id, operator: 'table-source', inputs: [], stores, topic, historyMs, ...first });
+    return { id, key, value: topic.value, historyMs, ...first };
   });
-  return sameHistory(handle, topic, historyMs);
-}
-
-/** A plain table's source. @throws Failure `topology.two_histories` (stop) when its topic is a versioned table already */
-export function withoutHistory(handle: Handle, topic: PlanTopic): Handle {
-  return sameHistory(handle, topic, undefined);
-}
-
-function sameHistory(handle: Handle, topic: PlanTopic, historyMs: number | undefined): Handle {
-  if (handle.historyMs === historyMs) return handle;
-  throw new Failure(
-    'topology.two_histories',
-    'stop',
-    `topic ${topic.name} is read as a table twice with different histories`,
-    { fix: 'call builder.table once, with the longest history that is needed, and use its result twice' },
-  );
+  return sameTable(handle, topic, { historyMs, loadFirst });
 }

@@ -34,7 +34,7 @@ function headLine(node: PlanNode, names: TopicNames): string {
       return `Source: ${node.id} (topics: [${names.catalogue(node.topic.name)}])`;
     case 'table-source':
     case 'global-source':
-      return `Source: ${node.id} (topics: [${names.catalogue(node.topic.name)}], stores: [${node.stores.join(', ')}])`;
+      return `Source: ${node.id} (topics: [${names.catalogue(node.topic.name)}], stores: [${node.stores.join(', ')}]${node.loadFirst === true ? ', loaded first' : ''})`;
     case 'repartition-source':
       return `Source: ${node.id} (topics: [${names.repartition(node.repartition)}])`;
     case 'sink':

@@ -19,6 +19,8 @@ export interface Handle {
   readonly closeDelayMs?: number | undefined;
   /** Only of a versioned table. */
   readonly historyMs?: number | undefined;
+  /** Only of a table's source. */
+  readonly loadFirst?: boolean | undefined;
 }
 
 const NAME = /^[a-zA-Z0-9._-]+$/;

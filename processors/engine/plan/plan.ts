@@ -38,6 +38,8 @@ export interface SourceNode extends NodeBase {
   readonly topic: PlanTopic;
   /** Only of a versioned table: how far behind its highest time it knows what was valid. */
   readonly historyMs?: number;
+  /** Only of a table, `true` or left out: a task reads it to its end of the moment before it takes anything else. */
+  readonly loadFirst?: boolean;
 }
 
 /** Reads what a `repartition-sink` of the same name wrote, in the next sub-topology. */

@@ -38,6 +38,7 @@ const NO_SETTING: ReadonlySet<string> = new Set([
   'recordsMax',
   'everyMs',
   'isShared',
+  'loadFirst',
 ]);
 
 /** Schemas of what a step keeps, or sends, as bytes that its store's or topic's own schema does not tell. */

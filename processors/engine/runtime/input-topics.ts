@@ -27,6 +27,8 @@ export interface InputTopic {
   readonly topic: string;
   /** A table's records are taken in order of commit, an event stream's in order of event time. */
   readonly isTable: boolean;
+  /** Read to its end of the moment whenever a task begins, before anything else. */
+  readonly loadFirst?: boolean;
   /** Repartitioned records: the application's own. */
   readonly isInternal: boolean;
   readonly decoder: MessageDecoder;
@@ -82,6 +84,7 @@ function catalogueInput(
   return {
     topic,
     isTable: sources.every((source) => source.operator !== 'stream-source'),
+    loadFirst: sources.some((source) => source.loadFirst === true),
     isInternal: false,
     decoder,
     sources: sources.map(({ id }) => id),

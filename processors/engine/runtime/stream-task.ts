@@ -35,6 +35,9 @@ export interface Lacking {
   readonly schemas: Set<PartitionBuffer>;
 }
 
+/** No poll of a process comes before it: what is clear for it was listed after the task began. */
+const FIRST_ROUND = 0;
+
 /** One partition of one sub-topology at work: inputs, operators, stores. */
 export class StreamTask {
   readonly id: string;
@@ -42,6 +45,8 @@ export class StreamTask {
   readonly inputs: readonly PartitionBuffer[];
   readonly progress: readonly OperatorProgress[];
   readonly #parts: TaskParts;
+  /** Inputs that are to be read to their ends before anything else is, with these ends once they are known. */
+  readonly #loading: Map<PartitionBuffer, number | null>;
   readonly #ahead: StateReadAhead;
   #processed = 0;
 
@@ -51,6 +56,7 @@ export class StreamTask {
     this.inputs = parts.inputs;
     this.progress = parts.progress;
     this.#parts = parts;
+    this.#loading = new Map(parts.inputs.filter(isLoadedFirst).map((input) => [input, null]));
     this.#ahead = new StateReadAhead(parts.inputs, parts.state);
   }
 
@@ -78,8 +84,8 @@ export class StreamTask {
    * @throws Failure `engine.undecodable` (stop)
    */
   next(lacking: Lacking): PartitionBuffer | null {
-    const chosen = this.#choose();
-    if (chosen === null) return this.#lackSchemas(lacking, null);
+    const chosen = this.#isLoading(lacking) ? this.#choose(this.#loading.keys()) : this.#choose(this.inputs);
+    if (chosen === null || this.#loading.size > 0) return this.#lackSchemas(lacking, chosen);
     const round = must(chosen.head, 'a chosen input has a head').round;
     let clear = this.#parts.globals.areClearFor(round, lacking.ends);
     for (const { length, read } of this.inputs) {
@@ -119,6 +125,7 @@ export class StreamTask {
     for (const store of this.stores.values()) store.rollback();
     for (const counts of this.#parts.graph.counts.values()) counts.reset();
     for (const input of this.inputs) input.rewind();
+    for (const input of this.inputs) if (isLoadedFirst(input)) this.#loading.set(input, null);
     this.#processed = 0;
   }
 
@@ -185,6 +192,17 @@ export class StreamTask {
     await this.#parts.state.close();
   }
 
+  #isLoading({ ends }: Lacking): boolean {
+    for (const [input, known] of this.#loading) {
+      const { read } = input;
+      const end = known ?? (read.isClearFor(FIRST_ROUND) ? read.position : null);
+      if (end !== null && input.processed >= end) this.#loading.delete(input);
+      else if (end !== known) this.#loading.set(input, end);
+      else if (read.needsListing(FIRST_ROUND)) ends.add(read);
+    }
+    return this.#loading.size > 0;
+  }
+
   /** An input whose next record cannot be read yet may have an earlier one than the chosen. */
   #lackSchemas({ schemas }: Lacking, chosen: PartitionBuffer | null): PartitionBuffer | null {
     let isReadable = true;
@@ -201,10 +219,10 @@ export class StreamTask {
    * committed after it, or with it: event times of the one and commit times of the other cannot be compared. Ties go
    * by topic; a task reads one partition of each, in order of offset.
    */
-  #choose(): PartitionBuffer | null {
+  #choose(inputs: Iterable<PartitionBuffer>): PartitionBuffer | null {
     let stream: PartitionBuffer | null = null;
     let table: PartitionBuffer | null = null;
-    for (const input of this.inputs) {
+    for (const input of inputs) {
       const { head } = input;
       if (head === null) continue;
       if (input.input.isTable) {
@@ -215,3 +233,5 @@ export class StreamTask {
     return (table.head?.commitTime ?? 0) <= (stream.head?.commitTime ?? 0) ? table : stream;
   }
 }
+
+const isLoadedFirst = ({ input }: PartitionBuffer): boolean => input.loadFirst === true;

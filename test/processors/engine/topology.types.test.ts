@@ -123,8 +123,8 @@ test('what does not fit does not compile', () => {
       const both = versioned.join('h', versioned, () => 1);
       // @ts-expect-error the rows of a join have no history
       stream.joinTable('i', both, { grace: '1s' }, () => 1);
-      // @ts-expect-error a history has no default
-      builder.table(orders, {});
+      // @ts-expect-error a table that is loaded first has no history by that
+      stream.joinTable('k', builder.table(orders, { loadFirst: true }), { grace: '1s' }, () => 1);
       // @ts-expect-error the missing side may be null, however long it was waited for
       stream.leftJoinTable('j', versioned, { grace: '1s' }, (left, row) => row.placed);
       // @ts-expect-error no such unit of time

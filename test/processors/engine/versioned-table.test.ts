@@ -146,6 +146,7 @@ test.each([
   ['a negative history', { history: -1 }, 'topology.bad_history'],
   ['another history of the same topic', { history: 5 }, 'topology.two_histories'],
   ['no history of the same topic', undefined, 'topology.two_histories'],
+  ['the same history loaded first', { history: 7, loadFirst: true }, 'topology.two_loadings'],
 ] as const)('%s is refused', (_name, second, code) => {
   const define = () =>
     driverOf((builder) => {

@@ -252,3 +252,43 @@ test('an error is that of the record it came at, but for one that says that the 
   expect(run).toThrow('task 0_0 failed at the record a[0] offset 7');
   expect(run).toThrow(expect.objectContaining({ code: 'engine.state_damaged', order: 'restart' }));
 });
+
+test('a table that is loaded first is read to its end of the moment before anything else', () => {
+  const rows = { ...input('rows', true), loadFirst: true };
+  const { task, run } = taskOver([input('events', false), rows]);
+  const [events, table] = task.inputs;
+  task.receive(batch('events', [{ offset: 0, time: 1 }]), 1);
+  const first = run();
+  expect(first.seen).toEqual([]);
+  expect(first.unlisted).toEqual([table?.read]);
+  table?.read.listed(1, 2);
+  events?.read.listed(1, 1);
+  task.receive(batch('rows', [{ offset: 0, time: 90 }]), 2);
+  expect(run().seen).toEqual(['rows@90']);
+  task.receive(
+    batch('rows', [
+      { offset: 1, time: 80 },
+      { offset: 2, time: 85 },
+    ]),
+    3,
+  );
+  expect(run().seen).toEqual(['rows@80', 'rows@85', 'events@1']);
+  task.receive(batch('events', [{ offset: 1, time: 2 }]), 4);
+  task.receive(batch('rows', [{ offset: 3, time: 99 }]), 4);
+  for (const each of task.inputs) each.read.listed(4, each.read.position);
+  expect(run().seen).toEqual(['events@2', 'rows@99']);
+});
+
+test('a task that takes back what it has read loads its tables first again', () => {
+  const rows = { ...input('rows', true), loadFirst: true };
+  const { task, run } = taskOver([input('events', false), rows]);
+  run();
+  for (const each of task.inputs) each.read.listed(1, 0);
+  task.receive(batch('events', [{ offset: 0, time: 1 }]), 1);
+  expect(run().seen).toEqual(['events@1']);
+  task.rewind();
+  task.receive(batch('events', [{ offset: 0, time: 1 }]), 2);
+  task.receive(batch('rows', [{ offset: 0, time: 99 }]), 2);
+  for (const each of task.inputs) each.read.listed(2, 1);
+  expect(run().seen).toEqual(['rows@99', 'events@1']);
+});
