@@ -34,6 +34,12 @@ export class BenchProcessor implements AsyncDisposable {
     return this.#restore;
   }
 
+  /** How it has ended; null while it runs. */
+  get end(): string | null {
+    const { exitCode, signalCode } = this.#child;
+    return signalCode ?? (exitCode === null ? null : `exit code ${exitCode}`);
+  }
+
   get cost(): ProcessCost {
     return costOf(this.pid);
   }

@@ -8,6 +8,7 @@ import type { Kafka, Producer } from '../../../connectors/kafka/port.ts';
 import { stackOptions, stackRequest } from '../../../infra/local/stack-options.ts';
 import { startStack } from '../../../infra/local/start-stack.ts';
 import { systemClock } from '../../../infra/process/clock.ts';
+import { Failure } from '../../../infra/process/failure.ts';
 import { silentLog } from '../../../infra/process/log.ts';
 import { parseOptions } from '../../../infra/process/options.ts';
 import { progressTopicName } from '../../../schemas/change-event.ts';
@@ -71,13 +72,25 @@ async function write({ producer, registryUrl, prefix }: Bench, from: number, to:
   }
 }
 
-/** Resolves when the group has committed its input up to an offset; with milliseconds since `startedMs`. */
-async function committed({ kafka, prefix }: Bench, offset: number, startedMs: number): Promise<number> {
+/**
+ * Resolves when the group has committed its input up to an offset; with milliseconds since `startedMs`.
+ * @throws Failure `bench.processor_ended` (stop)
+ */
+async function committed(
+  { kafka, prefix }: Bench,
+  processor: BenchProcessor,
+  offset: number,
+  startedMs: number,
+): Promise<number> {
   const { applicationId } = applicationNames(prefix, tableCopy.name);
   const partition = { topic: topicName(prefix, rows), partition: 0 };
   for (;;) {
     const [own = null] = await kafka.committedOffsets(applicationId, [partition]);
     if (own !== null && own >= offset) return performance.now() - startedMs;
+    if (processor.end !== null)
+      throw new Failure('bench.processor_ended', 'stop', `the processor has ended: ${processor.end}`, {
+        fix: 'SIGKILL with a limit on its memory: the kernel has found it too low',
+      });
     await systemClock.sleep(LOOK_MS);
   }
 }
@@ -102,7 +115,7 @@ async function restart(
   await before();
   await write(bench, written + MISSED, written + 2 * MISSED);
   const processor = start(bench);
-  const ms = await committed(bench, written + 2 * MISSED, startedMs);
+  const ms = await committed(bench, processor, written + 2 * MISSED, startedMs);
   const { restore, cost } = processor;
   const read =
     restore === null
@@ -117,7 +130,7 @@ async function run(bench: Bench, keys: number, say: (line: string) => void): Pro
   const startedMs = performance.now();
   let processor = start(bench);
   try {
-    const ms = await committed(bench, keys, startedMs);
+    const ms = await committed(bench, processor, keys, startedMs);
     const { cpuSeconds, rssMib, peakMib } = processor.cost;
     const cost = `RSS ${Math.round(rssMib)} MiB, at most ${Math.round(peakMib)} MiB`;
     say(
