@@ -1,11 +1,12 @@
 import { argv, env } from 'node:process';
 import { kafkaSecurity } from '../connectors/kafka/configured-security.ts';
 import { runRole } from '../infra/process/role.ts';
-import { keepYoungHeapSmall } from '../infra/process/young-heap.ts';
+import { keepOldHeapClose, keepYoungHeapSmall } from '../infra/process/heap.ts';
 import { PIPELINE_OPTION } from './pipeline-option.ts';
 import { PROCESSOR_OPTIONS, runProcessor } from './processor-role.ts';
 
 keepYoungHeapSmall();
+keepOldHeapClose();
 await runRole(
   {
     name: 'processor',

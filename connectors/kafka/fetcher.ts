@@ -25,8 +25,8 @@ import type {
 const FETCH_BYTES_MAX = 4 * 1024 * 1024;
 /** Bytes of one partition in an answer. */
 const PARTITION_FETCH_BYTES_MAX = 1024 * 1024;
-/** A partition with this much waiting for poll is not fetched. */
-const PARTITION_BUFFER_BYTES_MAX = 2 * 1024 * 1024;
+/** A partition with as much as this many answers may bring of it waiting for poll is not fetched. */
+const PARTITION_ANSWERS_MAX = 2;
 /** Bytes that wait for poll, or may arrive, in all. */
 const BUFFERED_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -159,11 +159,16 @@ class PrefetchingFetcher implements Fetcher {
   /** Sends every request that can be sent now. Called whenever something that may hold one back has changed. */
   #pump(): void {
     if (this.#closing.signal.aborted || this.#failure !== undefined) return;
-    const { cluster } = this.#options;
+    const { cluster, partitionBytesMax = PARTITION_FETCH_BYTES_MAX } = this.#options;
     const byLeader = new Map<number, Reading[]>();
     const leaderless = new Set<string>();
     for (const [key, reading] of this.#readings) {
-      if (reading.paused || reading.inFlight || reading.waitingBytes >= PARTITION_BUFFER_BYTES_MAX) continue;
+      if (
+        reading.paused ||
+        reading.inFlight ||
+        reading.waitingBytes >= PARTITION_ANSWERS_MAX * partitionBytesMax
+      )
+        continue;
       if (this.#isHeldBack(key)) continue;
       const leader = cluster.leader(reading.topic, reading.partition);
       if (leader === undefined) leaderless.add(reading.topic);
@@ -181,16 +186,17 @@ class PrefetchingFetcher implements Fetcher {
   #launch(leader: number, readings: readonly Reading[]): void {
     if (this.#isHeldBack(brokerKey(leader))) return;
     const lane = this.#busy.findIndex((busy) => !busy.has(leader));
-    const { bufferedBytesMax = BUFFERED_BYTES_MAX } = this.#options;
+    const { bufferedBytesMax = BUFFERED_BYTES_MAX, partitionBytesMax = PARTITION_FETCH_BYTES_MAX } =
+      this.#options;
     const bytesMax = Math.min(FETCH_BYTES_MAX, bufferedBytesMax - this.#reservedBytes - this.#waitingBytes());
-    if (lane < 0 || bytesMax < PARTITION_FETCH_BYTES_MAX) return;
+    if (lane < 0 || bytesMax < partitionBytesMax) return;
     // On a quiet broker all partitions gather for one long wait, instead of two requests taking turns for ever.
     if (lane === 0 && this.#quiet.has(leader) && this.#busy[1]!.has(leader)) return;
     const maxWaitMs = lane === 0 && this.#quiet.has(leader) ? QUIET_WAIT_MS : LANES[lane]!.maxWaitMs;
     for (const reading of readings) reading.inFlight = true;
     this.#busy[lane]!.add(leader);
     this.#reservedBytes += bytesMax;
-    const limits = { maxWaitMs, bytesMax, partitionBytesMax: PARTITION_FETCH_BYTES_MAX };
+    const limits = { maxWaitMs, bytesMax, partitionBytesMax };
     void this.#fetch(this.#lanes[lane]!, leader, readings, limits).finally(() => {
       if (lane === 0 && readings.some((reading) => this.#arrived.has(reading))) this.#quiet.delete(leader);
       else if (lane === 0) this.#quiet.add(leader);

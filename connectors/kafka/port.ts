@@ -364,6 +364,11 @@ export interface Kafka extends Admin, AsyncDisposable {
 export interface FetcherOptions {
   /** What may wait for poll, or be on its way, in all. Bytes, at least 1 MiB. Default 64 MiB. */
   readonly bufferedBytesMax?: number;
+  /**
+   * What one answer brings of a partition (`max.partition.fetch.bytes`); twice as much may wait for poll. Bytes, at most
+   * {@link bufferedBytesMax}; a batch that is larger comes whole. Default 1 MiB.
+   */
+  readonly partitionBytesMax?: number;
 }
 
 export interface KafkaOptions {

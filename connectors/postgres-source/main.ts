@@ -7,7 +7,7 @@ import { Metrics } from '../../infra/process/metrics.ts';
 import type { OptionSpecs, Options } from '../../infra/process/options.ts';
 import { ROLE_OPTIONS, count, requiredText } from '../../infra/process/role-options.ts';
 import { runRole } from '../../infra/process/role.ts';
-import { keepYoungHeapSmall } from '../../infra/process/young-heap.ts';
+import { keepYoungHeapSmall } from '../../infra/process/heap.ts';
 import { connectRegistry } from '../../schemas/serde/schema-registry.ts';
 import { kafkaSecurity } from '../kafka/configured-security.ts';
 import { connectKafka } from '../kafka/kafka.ts';

@@ -59,6 +59,8 @@ export interface PipelineOptions {
 }
 
 const RESTART_BACKOFF = { initialMs: 200, maxMs: 10_000, attemptsMax: Number.POSITIVE_INFINITY };
+/** A task waits for all of its inputs: much of one of them, fetched ahead, would only be in memory. */
+const FETCH = { bufferedBytesMax: 16 * 1024 * 1024, partitionBytesMax: 256 * 1024 };
 /** A session that lasted this long, milliseconds, shows that the cause of earlier failures is gone. */
 const HEALTHY_SESSION_MS = 30_000;
 
@@ -135,7 +137,7 @@ async function runMember(
 
   await using home = (options.openHome ?? memoryHome)();
   const cuts = await ProgressCuts.open(kafka, options.topicPrefix);
-  await using fetcher = kafka.openFetcher();
+  await using fetcher = kafka.openFetcher(FETCH);
   const pending = new PendingOutput();
   const badRecords = badRecordsOf(application, pending);
   using purge = startPurge(application, options.repartitionPurgeIntervalMs);

@@ -12,11 +12,11 @@ import type { Lacking, StreamTask } from './stream-task.ts';
 import type { TaskAssignment } from './task-assignment.ts';
 
 /** Records that one input partition may hold unprocessed before it is paused; it goes on when half are left. */
-const BUFFERED_RECORDS_MAX = 5_000;
+const BUFFERED_RECORDS_MAX = 1_000;
 /** Records that a task processes in one go, so that the others, the heartbeats and the commits get their turn. */
 const SLICE_RECORDS_MAX = 1_000;
 /** Bytes of output that ask for a commit before its time. */
-const PENDING_BYTES_MAX = 8 * 1024 * 1024;
+const PENDING_BYTES_MAX = 2 * 1024 * 1024;
 /** Staged writes of all stores that ask for a commit before its time: they are in memory until then. */
 const STAGED_ENTRIES_MAX = 100_000;
 /** Longest wait for records, milliseconds: the signal and the group are looked at this often. */

@@ -3,12 +3,13 @@ import { z } from 'zod';
 import { kafkaSecurity } from '../../../../connectors/kafka/configured-security.ts';
 import { count, requiredText } from '../../../../infra/process/role-options.ts';
 import { runRole } from '../../../../infra/process/role.ts';
-import { keepYoungHeapSmall } from '../../../../infra/process/young-heap.ts';
+import { keepOldHeapClose, keepYoungHeapSmall } from '../../../../infra/process/heap.ts';
 import { PROCESSOR_OPTIONS, runProcessor } from '../../../../processors/processor-role.ts';
 import { QUERIES, namedQuery } from '../queries.ts';
 
 /** The processor role with a query of the bench for its pipeline. */
 keepYoungHeapSmall();
+keepOldHeapClose();
 await runRole(
   {
     name: 'processor',

@@ -3,7 +3,7 @@ import { systemClock } from '../../../../infra/process/clock.ts';
 import { runUntilSignal } from '../../../../infra/process/lifecycle.ts';
 import { createLog } from '../../../../infra/process/log.ts';
 import { Metrics } from '../../../../infra/process/metrics.ts';
-import { keepYoungHeapSmall } from '../../../../infra/process/young-heap.ts';
+import { keepOldHeapClose, keepYoungHeapSmall } from '../../../../infra/process/heap.ts';
 import { engineMetrics } from '../../../../processors/engine/runtime/engine-metrics.ts';
 import { runPipeline } from '../../../../processors/engine/runtime/run-pipeline.ts';
 import { DiskHome } from '../../../../processors/engine/state/disk-home.ts';
@@ -12,6 +12,7 @@ import { connectRegistry } from '../../../../schemas/serde/schema-registry.ts';
 import { tableCopy } from '../table-copy.ts';
 
 keepYoungHeapSmall();
+keepOldHeapClose();
 /** The processor under test: brokers, registry, prefix, state directory (empty: state in memory). */
 const [brokers = '', registryUrl = '', prefix = '', path = ''] = process.argv.slice(2);
 const log = createLog('info', 'bench');
