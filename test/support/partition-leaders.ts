@@ -1,6 +1,9 @@
-import { Kafka, KafkaJSProtocolError, logLevel } from 'kafkajs';
+import kafkajs, { Kafka, logLevel } from 'kafkajs';
 import type { Admin } from 'kafkajs';
 import type { KafkaCluster } from '../../infra/local/kafka-cluster.ts';
+
+// Node does not find this one among the names of a CommonJS module.
+const { KafkaJSProtocolError } = kafkajs;
 
 /** A broker that is frozen takes connections and answers none. */
 const ANSWER_MAX_MS = 2_000;
