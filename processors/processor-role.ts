@@ -35,6 +35,13 @@ export const PROCESSOR_OPTIONS = {
     help: 'exactly_once_v2 (results, state and input offsets are one transaction) or at_least_once (no transactions: what a crash interrupts is done again, which only keyed results that do not add up bear)',
   },
   ...BAD_RECORD_OPTIONS,
+  autoRegisterSchemas: {
+    schema: z
+      .enum(['true', 'false'])
+      .default('true')
+      .transform((text) => text === 'true'),
+    help: 'whether the schemas of result topics are registered at the start; false, for production, takes only what `millrace schemas register` has registered, and stops without it',
+  },
   commitIntervalMs: {
     schema: count.default(100),
     help: 'longest time between two commits while records flow, milliseconds',
@@ -86,7 +93,8 @@ export async function runProcessor(
     clock: systemClock,
   });
   whereabouts = taskOwner(kafka, topology.plan, names, log);
-  const registry = connectRegistry({ url: options.schemaRegistryUrl, clientId });
+  const { schemaRegistryUrl: url, autoRegisterSchemas } = options;
+  const registry = connectRegistry({ url, clientId, autoRegisterSchemas });
   const ofEngine = engineMetrics(metrics, topology.name);
   const environment = { kafka, registry, log, clock: systemClock, metrics: ofEngine };
   const onState = (reason: string | null): void => {

@@ -13,7 +13,7 @@ export interface SchemaRegistry {
 }
 
 /** A registry that takes a request and never answers is as good as none. Each call is tried four times. */
-const ANSWER_MAX_MS = 10_000;
+export const REGISTRY_ANSWER_MAX_MS = 10_000;
 
 interface RegistryOptions {
   /** Base URL, e.g. `http://localhost:8081` or Apicurio's `http://host:port/apis/ccompat/v7`. */
@@ -21,10 +21,21 @@ interface RegistryOptions {
   readonly clientId: string;
   /** Of one try. */
   readonly answerMaxMs?: number;
+  /**
+   * Kafka's `auto.register.schemas`, true by default. With false `register` registers nothing: it finds the id of what
+   * `millrace schemas register` has registered, or fails.
+   */
+  readonly autoRegisterSchemas?: boolean;
 }
 
 interface Answer<T> {
   data(): T;
+}
+
+interface Registration {
+  readonly subject: string;
+  readonly body: { readonly schema: string };
+  readonly timeout: number;
 }
 
 /**
@@ -37,11 +48,9 @@ interface RegistryCalls {
     find(request: { id: number; timeout: number }): Promise<Answer<{ readonly schema: string }>>;
   };
   readonly Subject: {
-    register(request: {
-      subject: string;
-      body: { schema: string };
-      timeout: number;
-    }): Promise<Answer<{ readonly id: number }>>;
+    register(request: Registration): Promise<Answer<{ readonly id: number }>>;
+    /** Looks up; registers nothing. */
+    registered(request: Registration): Promise<Answer<{ readonly id: number }>>;
     latestVersion(request: {
       subject: string;
       timeout: number;
@@ -51,20 +60,27 @@ interface RegistryCalls {
 
 /**
  * The registry over HTTP.
- * @throws Failure `registry.incompatible` (409), `registry.invalid` (422), `registry.unreachable` (retried by the caller)
+ * @throws Failure `registry.incompatible` (409), `registry.invalid` (422), `registry.unreachable` (retried by the
+ * caller), `registry.not_registered` where nothing is registered by itself
  */
 export function connectRegistry(options: RegistryOptions): SchemaRegistry {
   const calls: RegistryCalls = new RegistryClient({ host: options.url, clientId: options.clientId })['api'];
-  const timeout = options.answerMaxMs ?? ANSWER_MAX_MS;
+  const timeout = options.answerMaxMs ?? REGISTRY_ANSWER_MAX_MS;
   const registered = new Map<string, Promise<number>>();
   const byId = new Map<number, Promise<AvroSchema>>();
   return {
     register(subject, schema) {
       const text = JSON.stringify(schema);
       return cached(registered, `${subject}\n${text}`, async () => {
-        const answer = await calls.Subject.register({ subject, body: { schema: text }, timeout }).catch(
-          (error: unknown) => rethrow(error, `registering a schema under subject ${subject}`),
-        );
+        const request = { subject, body: { schema: text }, timeout };
+        const answer =
+          options.autoRegisterSchemas === false
+            ? await calls.Subject.registered(request).catch((error: unknown) =>
+                rethrowUnregistered(error, subject, options.url),
+              )
+            : await calls.Subject.register(request).catch((error: unknown) =>
+                rethrow(error, `registering a schema under subject ${subject}`),
+              );
         return answer.data().id;
       });
     },
@@ -97,11 +113,26 @@ function cached<K, V>(cache: Map<K, Promise<V>>, key: K, load: () => Promise<V>)
   return loading;
 }
 
-function statusOf(error: unknown): number | undefined {
+function rethrowUnregistered(error: unknown, subject: string, url: string): never {
+  if (statusOf(error) !== 404) return rethrow(error, `looking for a schema under subject ${subject}`);
+  throw new Failure(
+    'registry.not_registered',
+    'stop',
+    `subject ${subject} does not have the schema that is written here, and nothing is registered by itself (auto-register-schemas is false)`,
+    {
+      cause: error,
+      fix: `register it, under the topic prefix of this process: npm run millrace -- schemas register --topic-prefix PREFIX --schema-registry-url ${url}`,
+    },
+  );
+}
+
+/** Of an answer of the registry. */
+export function statusOf(error: unknown): number | undefined {
   return typeof error === 'object' && error !== null && 'status' in error ? Number(error.status) : undefined;
 }
 
-function rethrow(error: unknown, doing: string): never {
+/** What a call of the registry failed with, as a Failure. */
+export function rethrow(error: unknown, doing: string): never {
   if (error instanceof Failure) throw error;
   const status = statusOf(error);
   if (status === 409)
