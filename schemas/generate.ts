@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { type SchemaFile, generateTypes } from './codegen.ts';
 
 const FOLDER = new URL('superstore/', import.meta.url);
@@ -19,9 +19,4 @@ export function readSchemaFiles(folder: URL): readonly SchemaFile[] {
 /** What the generated module should hold now; a test compares it with what it does hold. */
 export function expectedModule(): { readonly target: URL; readonly text: string } {
   return { target: TARGET, text: generateTypes(readSchemaFiles(FOLDER), HEADING) };
-}
-
-if (import.meta.main) {
-  const { target, text } = expectedModule();
-  writeFileSync(target, text);
 }

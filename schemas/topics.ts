@@ -1,6 +1,6 @@
 import type { Schema } from './schema.ts';
 import * as schema from './superstore/generated.ts';
-import { streamTopic, tableTopic } from './topic.ts';
+import { type Topic, streamTopic, tableTopic } from './topic.ts';
 
 const PARTITIONS = 4;
 
@@ -64,3 +64,16 @@ export const topics = {
   ),
   carts: tableTopic('carts', schema.cartKeySchema, schema.cartSchema, PARTITIONS),
 } as const;
+
+/**
+ * Those that the source writes and registers: the schemas here are what is read of them. The schemas of the others are
+ * contracts of our own.
+ */
+export const sourceTopics: readonly Topic<unknown, unknown>[] = [
+  topics.customers,
+  topics.orders,
+  topics.orderLines,
+  topics.shipments,
+  topics.sales,
+  topics.cartEvents,
+];

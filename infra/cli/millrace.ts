@@ -48,6 +48,11 @@ const COMMANDS: readonly Command[] = [
     help: 'has a table copied again, and follows the copy',
   },
   {
+    name: 'schemas',
+    module: 'schemas/main.ts',
+    help: 'the .avsc files as contracts: schemas types|check|diff|register',
+  },
+  {
     name: 'sql',
     module: 'connectors/postgres-source/sql.ts',
     help: 'prints what the source database has to grant: sql --role source',
