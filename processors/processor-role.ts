@@ -94,7 +94,8 @@ export async function runProcessor(
   });
   whereabouts = taskOwner(kafka, topology.plan, names, log);
   const { schemaRegistryUrl: url, autoRegisterSchemas } = options;
-  const registry = connectRegistry({ url, clientId, autoRegisterSchemas });
+  const registeredBy = `npm run millrace -- schemas register --topic-prefix ${topicPrefix} --schema-registry-url ${url}`;
+  const registry = connectRegistry({ url, clientId, ...(!autoRegisterSchemas && { registeredBy }) });
   const ofEngine = engineMetrics(metrics, topology.name);
   const environment = { kafka, registry, log, clock: systemClock, metrics: ofEngine };
   const onState = (reason: string | null): void => {

@@ -22,10 +22,10 @@ interface RegistryOptions {
   /** Of one try. */
   readonly answerMaxMs?: number;
   /**
-   * Kafka's `auto.register.schemas`, true by default. With false `register` registers nothing: it finds the id of what
-   * `millrace schemas register` has registered, or fails.
+   * The command that registers schemas where programs do not (`auto.register.schemas` is false). With it `register` registers
+   * nothing: it finds the id of what the command has registered, or fails.
    */
-  readonly autoRegisterSchemas?: boolean;
+  readonly registeredBy?: string;
 }
 
 interface Answer<T> {
@@ -65,6 +65,7 @@ interface RegistryCalls {
  */
 export function connectRegistry(options: RegistryOptions): SchemaRegistry {
   const calls: RegistryCalls = new RegistryClient({ host: options.url, clientId: options.clientId })['api'];
+  const { registeredBy } = options;
   const timeout = options.answerMaxMs ?? REGISTRY_ANSWER_MAX_MS;
   const registered = new Map<string, Promise<number>>();
   const byId = new Map<number, Promise<AvroSchema>>();
@@ -74,9 +75,9 @@ export function connectRegistry(options: RegistryOptions): SchemaRegistry {
       return cached(registered, `${subject}\n${text}`, async () => {
         const request = { subject, body: { schema: text }, timeout };
         const answer =
-          options.autoRegisterSchemas === false
+          registeredBy !== undefined
             ? await calls.Subject.registered(request).catch((error: unknown) =>
-                rethrowUnregistered(error, subject, options.url),
+                rethrowUnregistered(error, subject, registeredBy),
               )
             : await calls.Subject.register(request).catch((error: unknown) =>
                 rethrow(error, `registering a schema under subject ${subject}`),
@@ -113,7 +114,7 @@ function cached<K, V>(cache: Map<K, Promise<V>>, key: K, load: () => Promise<V>)
   return loading;
 }
 
-function rethrowUnregistered(error: unknown, subject: string, url: string): never {
+function rethrowUnregistered(error: unknown, subject: string, command: string): never {
   if (statusOf(error) !== 404) return rethrow(error, `looking for a schema under subject ${subject}`);
   throw new Failure(
     'registry.not_registered',
@@ -121,7 +122,7 @@ function rethrowUnregistered(error: unknown, subject: string, url: string): neve
     `subject ${subject} does not have the schema that is written here, and nothing is registered by itself (auto-register-schemas is false)`,
     {
       cause: error,
-      fix: `register it, under the topic prefix of this process: npm run millrace -- schemas register --topic-prefix PREFIX --schema-registry-url ${url}`,
+      fix: `register it: ${command}`,
     },
   );
 }
