@@ -57,6 +57,11 @@ const COMMANDS: readonly Command[] = [
     module: 'connectors/postgres-source/sql.ts',
     help: 'prints what the source database has to grant: sql --role source',
   },
+  {
+    name: 'reconcile',
+    module: 'connectors/postgres-sink/reconcile/main.ts',
+    help: 'compares a target table with the query over the source that it stands for',
+  },
 ];
 
 const help = (): string => {

@@ -12,7 +12,7 @@ test('sql --role source prints the grants of the tables that are named', async (
   expect(stdout).toMatch(/GRANT SELECT .*"?orders"?/);
 });
 
-test.each(['source', 'processor', 'sink', 'describe', 'why', 'reset', 'backfill', 'sql'])(
+test.each(['source', 'processor', 'sink', 'describe', 'why', 'reset', 'backfill', 'sql', 'reconcile'])(
   '%s --help lists its options',
   async (name) => {
     expect((await millrace(name, '--help')).stdout).toMatch(/^usage: [^]*--[a-z]/);
