@@ -62,6 +62,11 @@ const COMMANDS: readonly Command[] = [
     module: 'connectors/postgres-sink/reconcile/main.ts',
     help: 'compares a target table with the query over the source that it stands for',
   },
+  {
+    name: 'export',
+    module: 'connectors/postgres-sink/export/main.ts',
+    help: 'describes target tables to other tools: export dbt',
+  },
 ];
 
 const help = (): string => {

@@ -12,13 +12,21 @@ test('sql --role source prints the grants of the tables that are named', async (
   expect(stdout).toMatch(/GRANT SELECT .*"?orders"?/);
 });
 
-test.each(['source', 'processor', 'sink', 'describe', 'why', 'reset', 'backfill', 'sql', 'reconcile'])(
-  '%s --help lists its options',
-  async (name) => {
-    expect((await millrace(name, '--help')).stdout).toMatch(/^usage: [^]*--[a-z]/);
-    expect((await millrace('--help')).stdout).toMatch(new RegExp(`^  ${name} `, 'm'));
-  },
-);
+test.each([
+  'source',
+  'processor',
+  'sink',
+  'describe',
+  'why',
+  'reset',
+  'backfill',
+  'sql',
+  'reconcile',
+  'export',
+])('%s --help lists its options', async (name) => {
+  expect((await millrace(name, '--help')).stdout).toMatch(/^usage: [^]*--[a-z]/);
+  expect((await millrace('--help')).stdout).toMatch(new RegExp(`^  ${name} `, 'm'));
+});
 
 test('a command that there is none of ends with the exit code of a bad configuration, and the list', async () => {
   await expect(millrace('slq')).rejects.toMatchObject({

@@ -1,0 +1,84 @@
+import { type Client, escapeIdentifier } from 'pg';
+import { Failure } from '../../../infra/process/failure.ts';
+import { type TableName, plainName, quotedName } from '../target-table.ts';
+
+export interface CatalogColumn {
+  readonly name: string;
+  readonly type: string;
+  readonly notNull: boolean;
+  readonly comment: string | null;
+}
+
+/** A table of the target as its catalog describes it. */
+export interface CatalogTable {
+  readonly name: TableName;
+  readonly comment: string | null;
+  readonly columns: readonly CatalogColumn[];
+  /** Columns of the primary key, in its order. */
+  readonly key: readonly string[];
+}
+
+interface ColumnRow {
+  readonly name: string;
+  readonly type: string;
+  readonly not_null: boolean;
+  readonly comment: string | null;
+  readonly table_comment: string | null;
+  readonly key_place: number | null;
+}
+
+const COLUMNS = `
+  SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AS not_null,
+    col_description(a.attrelid, a.attnum) AS comment, obj_description(a.attrelid, 'pg_class') AS table_comment,
+    array_position(i.indkey::int2[], a.attnum) AS key_place
+  FROM pg_catalog.pg_attribute a
+  LEFT JOIN pg_catalog.pg_index i ON i.indrelid = a.attrelid AND i.indisprimary
+  WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`;
+
+/** @throws Failure `export.no_table` (stop) */
+export async function readTable(client: Client, name: TableName): Promise<CatalogTable> {
+  const { rows } = await client.query<ColumnRow>(COLUMNS, [quotedName(name)]);
+  if (rows.length === 0)
+    throw new Failure('export.no_table', 'stop', `the target has no table ${plainName(name)}`, {
+      fix: 'name it as schema.table, in the case that the catalog has; the sink makes it with its first record',
+    });
+  const key = rows
+    .filter((row) => row.key_place !== null)
+    .toSorted((a, b) => Number(a.key_place) - Number(b.key_place));
+  return {
+    name,
+    comment: rows[0]?.table_comment ?? null,
+    columns: rows.map((row) => ({
+      name: row.name,
+      type: row.type,
+      notNull: row.not_null,
+      comment: row.comment,
+    })),
+    key: key.map((row) => row.name),
+  };
+}
+
+/** Columns that a sink may fill with the time of a change or of its arrival; the first of them is taken. */
+const TIME_COLUMNS = ['__commit_ts', '__applied_at'];
+const TIMESTAMP = /^timestamp/;
+
+/** SQL of the time that a table is up to date to; `undefined` where nothing in the target tells. */
+export interface Freshness {
+  readonly loaded_at_field?: string;
+  readonly loaded_at_query?: string;
+}
+
+/** Progress over a column: a table that nothing changes is up to date all the same. */
+export async function freshnessOf(client: Client, table: CatalogTable): Promise<Freshness | undefined> {
+  const { rows } = await client.query(
+    `SELECT 1 FROM pg_catalog.pg_attribute
+     WHERE attrelid = to_regclass('millrace.progress') AND attname IN ('view', 'applied_at') AND NOT attisdropped`,
+  );
+  const view = plainName(table.name).replaceAll("'", "''");
+  if (rows.length === 2)
+    return { loaded_at_query: `select max(applied_at) from millrace.progress where view = '${view}'` };
+  const column = TIME_COLUMNS.find((name) =>
+    table.columns.some((candidate) => candidate.name === name && TIMESTAMP.test(candidate.type)),
+  );
+  return column === undefined ? undefined : { loaded_at_field: escapeIdentifier(column) };
+}
