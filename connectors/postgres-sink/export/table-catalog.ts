@@ -1,4 +1,4 @@
-import { type Client, escapeIdentifier } from 'pg';
+import { type Client, escapeIdentifier, escapeLiteral } from 'pg';
 import { Failure } from '../../../infra/process/failure.ts';
 import { type TableName, plainName, quotedName } from '../target-table.ts';
 
@@ -58,27 +58,36 @@ export async function readTable(client: Client, name: TableName): Promise<Catalo
   };
 }
 
-/** Columns that a sink may fill with the time of a change or of its arrival; the first of them is taken. */
-const TIME_COLUMNS = ['__commit_ts', '__applied_at'];
+/** The time of a row's change in the source, which a sink with meta columns fills. */
+const TIME_COLUMN = '__commit_ts';
 const TIMESTAMP = /^timestamp/;
 
-/** SQL of the time that a table is up to date to; `undefined` where nothing in the target tells. */
-export interface Freshness {
-  readonly loaded_at_field?: string;
-  readonly loaded_at_query?: string;
+/** SQL of the time that a table is up to date to. */
+export type Freshness = { readonly loaded_at_field: string } | { readonly loaded_at_query: string };
+
+/**
+ * Progress over a column: a table that nothing changes is up to date all the same.
+ * @returns undefined where nothing in the target tells
+ */
+export async function freshnessOf(client: Client, table: CatalogTable): Promise<Freshness | undefined> {
+  const view = await viewWithProgress(client, table.name);
+  if (view !== undefined)
+    return {
+      loaded_at_query: `select min(applied_at) from millrace.progress where view = ${escapeLiteral(view)}`,
+    };
+  const column = table.columns.find(({ name, type }) => name === TIME_COLUMN && TIMESTAMP.test(type));
+  return column === undefined ? undefined : { loaded_at_field: escapeIdentifier(column.name) };
 }
 
-/** Progress over a column: a table that nothing changes is up to date all the same. */
-export async function freshnessOf(client: Client, table: CatalogTable): Promise<Freshness | undefined> {
-  const { rows } = await client.query(
-    `SELECT 1 FROM pg_catalog.pg_attribute
-     WHERE attrelid = to_regclass('millrace.progress') AND attname IN ('view', 'applied_at') AND NOT attisdropped`,
+/** The table's name in `millrace.progress`; undefined where that tells nothing of it. */
+async function viewWithProgress(client: Client, name: TableName): Promise<string | undefined> {
+  const known = await client.query<{ found: boolean }>(
+    `SELECT to_regclass('millrace.progress') IS NOT NULL AS found`,
   );
-  const view = plainName(table.name).replaceAll("'", "''");
-  if (rows.length === 2)
-    return { loaded_at_query: `select max(applied_at) from millrace.progress where view = '${view}'` };
-  const column = TIME_COLUMNS.find((name) =>
-    table.columns.some((candidate) => candidate.name === name && TIMESTAMP.test(candidate.type)),
+  if (known.rows[0]?.found !== true) return undefined;
+  const { rows } = await client.query<{ view: string }>(
+    'SELECT view FROM millrace.progress WHERE to_regclass(view) = to_regclass($1) AND applied_at IS NOT NULL LIMIT 1',
+    [quotedName(name)],
   );
-  return column === undefined ? undefined : { loaded_at_field: escapeIdentifier(column) };
+  return rows[0]?.view;
 }

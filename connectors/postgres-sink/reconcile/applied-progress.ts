@@ -1,5 +1,5 @@
 import type { Clock } from '../../../infra/process/clock.ts';
-import { type TableName, plainName } from '../target-table.ts';
+import { type TableName, quotedName } from '../target-table.ts';
 import type { ReadSession } from './read-session.ts';
 
 /** How often the target is asked how far it is. */
@@ -7,6 +7,11 @@ const POLL_MS = 100;
 
 /** How far a target is: not told, at or past the place in the source's WAL, or not there when the time was over. */
 export type AppliedProgress = 'not told' | 'reached' | 'behind';
+
+/** A row for each source that the table's rows come of, as `millrace.wait_for` looks at them. */
+const REACHED = `
+  SELECT bool_and(coalesce(lsn >= $2::pg_lsn, false)), count(lsn)
+  FROM millrace.progress WHERE to_regclass(view) = to_regclass($1)`;
 
 /**
  * Waits until the table reflects every commit that the source has now, where `millrace.progress` tells how far it is.
@@ -19,29 +24,18 @@ export async function awaitProgress(
   clock: Clock,
   waitMaxMs: number,
 ): Promise<AppliedProgress> {
-  if (!(await isTold(target, view))) return 'not told';
+  const known = await target.query(`SELECT to_regclass('millrace.progress')`);
+  if (known.rows[0]?.[0] === null) return 'not told';
   const { rows } = await source.query(
     'SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END',
   );
   const lsn = rows[0]?.[0] ?? null;
   const deadline = clock.now() + waitMaxMs;
   for (;;) {
-    const answer = await target.query(
-      'SELECT 1 FROM millrace.progress WHERE view = $1 AND lsn >= $2::pg_lsn',
-      [plainName(view), lsn],
-    );
-    if (answer.rows.length > 0) return 'reached';
+    const [answer] = (await target.query(REACHED, [quotedName(view), lsn])).rows;
+    if (Number(answer?.[1] ?? 0) === 0) return 'not told';
+    if (answer?.[0] === 't') return 'reached';
     if (clock.now() >= deadline) return 'behind';
     await clock.sleep(POLL_MS);
   }
-}
-
-async function isTold(target: ReadSession, view: TableName): Promise<boolean> {
-  const columns = await target.query(
-    `SELECT 1 FROM pg_catalog.pg_attribute
-     WHERE attrelid = to_regclass('millrace.progress') AND attname IN ('view', 'lsn') AND NOT attisdropped`,
-  );
-  if (columns.rows.length < 2) return false;
-  const known = await target.query('SELECT 1 FROM millrace.progress WHERE view = $1', [plainName(view)]);
-  return known.rows.length > 0;
 }

@@ -77,7 +77,7 @@ test('export dbt writes the tables with their comments, keys and freshness', asy
     ],
   });
   await target.client.query(
-    'CREATE SCHEMA millrace; CREATE TABLE millrace.progress (view text, applied_at timestamptz)',
+    `CREATE SCHEMA millrace; CREATE TABLE millrace.progress AS SELECT 'public.orders' AS view, now() AS applied_at`,
   );
   const { stdout } = await millrace(...args, 'orders');
   expect(parseYaml(stdout)).toMatchObject({
@@ -87,7 +87,7 @@ test('export dbt writes the tables with their comments, keys and freshness', asy
         tables: [
           {
             config: {
-              loaded_at_query: "select max(applied_at) from millrace.progress where view = 'public.orders'",
+              loaded_at_query: "select min(applied_at) from millrace.progress where view = 'public.orders'",
             },
           },
         ],

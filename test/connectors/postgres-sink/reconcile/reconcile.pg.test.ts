@@ -83,7 +83,7 @@ test('rows on their way are no differences: those keys are looked at again until
     `CREATE TABLE o (id int PRIMARY KEY, v int); INSERT INTO o VALUES (1, 1), (2, 2), (3, 3), (4, 4)`,
     `CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (2, 0), (3, 3), (4, 0), (5, 5);
      CREATE SCHEMA millrace; CREATE TABLE millrace.progress (view text, lsn pg_lsn);
-     INSERT INTO millrace.progress VALUES ('public.t', '0/1')`,
+     INSERT INTO millrace.progress VALUES ('public.t', '0/1'), ('public.u', NULL)`,
   );
   const arrivals = [
     // the target reaches the place in the WAL only now
