@@ -3,7 +3,9 @@ import type { Slice } from './inbox.ts';
 
 /** What the sink counts. */
 export interface SinkMetrics {
-  rows(table: string, op: 'upsert' | 'delete', count: number): void;
+  /** `late` rows are among the upserts: the target has a later version. Told of tables with meta columns. */
+  rows(table: string, op: 'upsert' | 'delete' | 'late', count: number): void;
+  deadLetters(table: string, count: number): void;
   /** From the commit in the source, which is the record's timestamp, to the commit in the target. */
   endToEnd(table: string, slices: readonly Slice[], nowMs: number): void;
   committed(durationMs: number): void;
@@ -11,11 +13,15 @@ export interface SinkMetrics {
 
 export function createSinkMetrics(metrics: Metrics): SinkMetrics {
   const rows = metrics.counter(METRIC.sinkRows, 'Rows written to target tables.', ['table', 'op']);
+  const letters = metrics.counter(METRIC.deadLetters, 'Records set aside as dead letters.', ['table']);
   const latency = metrics.seconds(METRIC.endToEndSeconds, 'From source commit to target commit.', ['table']);
   const commit = metrics.seconds(METRIC.commitSeconds, 'Duration of a transaction.', []);
   return {
     rows(table, op, count) {
       if (count > 0) rows.labels(table, op).inc(count);
+    },
+    deadLetters(table, count) {
+      if (count > 0) letters.labels(table).inc(count);
     },
     endToEnd(table, slices, nowMs) {
       const histogram = latency.labels(table);

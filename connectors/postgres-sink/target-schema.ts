@@ -54,7 +54,7 @@ async function relationKind(client: Client, table: TargetTable): Promise<boolean
 }
 
 function columnDefinition(column: Column): string {
-  return `${escapeIdentifier(column.name)} ${column.type.sql}`;
+  return `${escapeIdentifier(column.name)} ${column.type.sql}${column.meta?.constraint ?? ''}`;
 }
 
 async function columnChanges(client: Client, table: TargetTable): Promise<string[]> {
