@@ -15,6 +15,33 @@ export interface ProgressCut {
   readonly offsets: Readonly<Record<string, readonly number[]>>;
 }
 
+/**
+ * `<prefix>.result-progress`: the cuts of processors, in the same form. Compacted, one partition; the key is a
+ * {@link CutOrigin}, and a tombstone takes back what was said under it.
+ */
+export function resultProgressTopicName(prefix: string): string {
+  return `${prefix}.result-progress`;
+}
+
+/** Who says a cut. */
+export interface CutOrigin {
+  /** The replication slot whose LSNs the cut is about. */
+  readonly source: string;
+  /** Application id of the processor that has written the topics of the cut; null: the source itself. */
+  readonly writer: string | null;
+}
+
+/** Key of a cut: `<slot>` of the source's, `<application id>/<slot>` of a processor's. A slot's name has no slash. */
+export function encodeCutOrigin({ source, writer }: CutOrigin): Buffer {
+  return Buffer.from(writer === null ? source : `${writer}/${source}`);
+}
+
+export function decodeCutOrigin(key: Buffer): CutOrigin {
+  const text = key.toString('utf8');
+  const slash = text.lastIndexOf('/');
+  return { source: text.slice(slash + 1), writer: slash < 0 ? null : text.slice(0, slash) };
+}
+
 const decimalBigint = z.string().regex(/^\d+$/).transform(BigInt);
 
 const progressJson = z.object({

@@ -165,7 +165,7 @@ test('a reset that is interrupted keeps the pipeline from starting, and goes on 
   await runUntil(rig, oracle(told));
   const interrupted = { ...rig.kafka, deleteGroup: () => Promise.reject(new Error('interrupted')) };
   const request = { plan: carts.plan, names, results: false, stateDir: null, isThere: async () => false };
-  const actions = { deleteDirectory: async () => {}, onDone: () => undefined };
+  const actions = { deleteDirectory: async () => {}, onDone: () => undefined, now: Date.now };
   await expect(resetPipeline(interrupted, request, actions)).rejects.toThrow('interrupted');
   expect((await found(rig)).offsets).not.toEqual([null, null]);
   await expect(rig.start(carts).ended).rejects.toMatchObject({
