@@ -4,7 +4,7 @@ import { type Advance, advanceOffsets } from './offset-table.ts';
 import type { Statement } from './upsert.ts';
 
 /**
- * Writes rows and offsets in one transaction, the offsets first. After any error the session must be thrown away,
+ * Writes rows and offsets in one transaction, the offsets first, and what `atEnd` adds last. After any error the session must be thrown away,
  * which rolls back; only the offset table tells whether a COMMIT whose answer was lost is in.
  * @throws Failure `sink.fenced` (fenced), `sink.rolled_back` (retry), `sink.rejected` (stop) and what the session throws
  */
@@ -13,11 +13,13 @@ export async function applyTransaction(
   sink: string,
   advances: readonly Advance[],
   statements: Iterable<Statement>,
+  atEnd: () => Promise<void> = async () => undefined,
 ): Promise<void> {
   await client.query('BEGIN');
   await advanceOffsets(client, sink, advances);
   for (const statement of statements)
     await client.query(queryOf(statement)).catch((error: unknown) => reject(error, advances));
+  await atEnd();
   const { command } = await client.query('COMMIT');
   // Postgres answers a COMMIT of a failed transaction with success and the tag ROLLBACK
   if (command !== 'COMMIT')
