@@ -13,6 +13,16 @@ export interface ProgressCut {
   readonly systemId: string;
   /** Topic to next offset per partition, in partition order. */
   readonly offsets: Readonly<Record<string, readonly number[]>>;
+  /**
+   * Those of the topics that may lack rows of their table: it is being copied, or paused.
+   */
+  readonly incomplete?: readonly string[] | undefined;
+}
+
+/** The offsets of a cut as far as everything before `endLsn` is below them. */
+export function claimedOffsets({ offsets, incomplete = [] }: ProgressCut): ProgressCut['offsets'] {
+  if (incomplete.length === 0) return offsets;
+  return Object.fromEntries(Object.entries(offsets).filter(([topic]) => !incomplete.includes(topic)));
 }
 
 /**
@@ -49,6 +59,7 @@ const progressJson = z.object({
   commitTs: decimalBigint,
   systemId: z.string(),
   offsets: z.record(z.string(), z.array(z.number().int().nonnegative())),
+  incomplete: z.array(z.string()).optional(),
 });
 
 export function encodeProgress(cut: ProgressCut): Buffer {

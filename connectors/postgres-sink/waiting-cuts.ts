@@ -1,4 +1,10 @@
-import { type CutOrigin, type ProgressCut, decodeCutOrigin, decodeProgress } from '../../schemas/progress.ts';
+import {
+  type CutOrigin,
+  type ProgressCut,
+  claimedOffsets,
+  decodeCutOrigin,
+  decodeProgress,
+} from '../../schemas/progress.ts';
 import type { TopicCut } from './progress-table.ts';
 
 /** Cuts of one topic and origin that wait for its rows. Of more, the oldest are kept, since they are nearest, and the newest. */
@@ -37,8 +43,9 @@ export class WaitingCuts {
       return origin;
     }
     const cut = decodeProgress(value);
+    const offsets = claimedOffsets(cut);
     if (origin.writer === null) this.#newest.set(origin.source, cut.endLsn);
-    for (const topic of this.#topics) this.#add(topic, key.toString(), origin, cut);
+    for (const topic of this.#topics) this.#add(topic, key.toString(), origin, { ...cut, offsets });
     return null;
   }
 

@@ -2,6 +2,7 @@ import type { ConsumerRecord } from '../../../connectors/kafka/port.ts';
 import {
   type CutOrigin,
   type ProgressCut,
+  claimedOffsets,
   decodeCutOrigin,
   decodeProgress,
 } from '../../../schemas/progress.ts';
@@ -37,7 +38,12 @@ export class UpstreamCuts {
     const origin = decodeCutOrigin(key);
     if (origin.writer === this.#self) return;
     if (value === null) this.#said.delete(key.toString());
-    else this.#said.set(key.toString(), { origin, cut: decodeProgress(value) });
+    if (value === null) return;
+    const cut = decodeProgress(value);
+    this.#said.set(key.toString(), {
+      origin,
+      cut: { ...cut, offsets: claimedOffsets(cut), incomplete: undefined },
+    });
   }
 
   /**

@@ -37,3 +37,12 @@ test('a tombstone takes back what was said under its key', () => {
   expect(cuts.receive(KEY, null)).toEqual({ source: 'slot', writer: 'app' });
   expect(cuts.passed(at(5))).toEqual([]);
 });
+
+test('a table that is still being copied stands for nothing', () => {
+  const cuts = new WaitingCuts(['t']);
+  const said = { endLsn: 1n, commitTs: 1n, systemId: '1', offsets: { t: [1] } };
+  cuts.receive(KEY, encodeProgress({ ...said, incomplete: ['t'] }));
+  expect(cuts.passed(at(5))).toEqual([]);
+  cuts.receive(KEY, encodeProgress(said));
+  expect(cuts.passed(at(5))).toHaveLength(1);
+});

@@ -29,3 +29,13 @@ test("a table of another source has nothing to wait for, another pipeline's resu
   cuts.receive(said('slot_b', null, 7n, { b: [3] }));
   expect(cuts.cutOf('slot_a')).toMatchObject({ endLsn: 5n, offsets: { a: [1], b: [] } });
 });
+
+test('a topic whose table is still being copied is known up to nowhere', () => {
+  const cuts = new UpstreamCuts('me', ['a']);
+  const cut = { endLsn: 5n, commitTs: 5n, systemId: '1', offsets: { a: [1] } };
+  const key = encodeCutOrigin({ source: 'slot', writer: null });
+  cuts.receive({ key, value: encodeProgress({ ...cut, incomplete: ['a'] }) });
+  expect(cuts.cutOf('slot')).toBeNull();
+  cuts.receive({ key, value: encodeProgress(cut) });
+  expect(cuts.cutOf('slot')).toMatchObject({ endLsn: 5n });
+});
