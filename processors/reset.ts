@@ -63,7 +63,7 @@ async function run(kafka: Kafka, options: ResetOptions): Promise<void> {
   for (const line of resetText(plan)) say(`  ${line}`);
   if (!execute) return say('this was a dry run: nothing is changed; --execute does it');
   if (isEmpty(plan)) return;
-  await resetPipeline(kafka, request, { deleteDirectory, onDone: say });
+  await resetPipeline(kafka, request, { deleteDirectory, onDone: say, now: () => systemClock.now() });
   say(`${pipeline.name} begins with the first record of its inputs at its next start`);
 }
 

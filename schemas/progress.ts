@@ -13,6 +13,43 @@ export interface ProgressCut {
   readonly systemId: string;
   /** Topic to next offset per partition, in partition order. */
   readonly offsets: Readonly<Record<string, readonly number[]>>;
+  /**
+   * Those of the topics that may lack rows of their table: it is being copied, or paused.
+   */
+  readonly incomplete?: readonly string[] | undefined;
+}
+
+/** The offsets of a cut as far as everything before `endLsn` is below them. */
+export function claimedOffsets({ offsets, incomplete = [] }: ProgressCut): ProgressCut['offsets'] {
+  if (incomplete.length === 0) return offsets;
+  return Object.fromEntries(Object.entries(offsets).filter(([topic]) => !incomplete.includes(topic)));
+}
+
+/**
+ * `<prefix>.result-progress`: the cuts of processors, in the same form. Compacted, one partition; the key is a
+ * {@link CutOrigin}, and a tombstone takes back what was said under it.
+ */
+export function resultProgressTopicName(prefix: string): string {
+  return `${prefix}.result-progress`;
+}
+
+/** Who says a cut. */
+export interface CutOrigin {
+  /** The replication slot whose LSNs the cut is about. */
+  readonly source: string;
+  /** Application id of the processor that has written the topics of the cut; null: the source itself. */
+  readonly writer: string | null;
+}
+
+/** Key of a cut: `<slot>` of the source's, `<application id>/<slot>` of a processor's. A slot's name has no slash. */
+export function encodeCutOrigin({ source, writer }: CutOrigin): Buffer {
+  return Buffer.from(writer === null ? source : `${writer}/${source}`);
+}
+
+export function decodeCutOrigin(key: Buffer): CutOrigin {
+  const text = key.toString('utf8');
+  const slash = text.lastIndexOf('/');
+  return { source: text.slice(slash + 1), writer: slash < 0 ? null : text.slice(0, slash) };
 }
 
 const decimalBigint = z.string().regex(/^\d+$/).transform(BigInt);
@@ -22,6 +59,7 @@ const progressJson = z.object({
   commitTs: decimalBigint,
   systemId: z.string(),
   offsets: z.record(z.string(), z.array(z.number().int().nonnegative())),
+  incomplete: z.array(z.string()).optional(),
 });
 
 export function encodeProgress(cut: ProgressCut): Buffer {

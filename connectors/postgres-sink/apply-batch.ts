@@ -16,6 +16,7 @@ export interface Applied {
  * Commits a batch, with one statement for each step as long as no row is bad. Where one is, the transaction is made again
  * with savepoints, so that only batches with bad rows pay for them.
  * @param bounds null where a bad row stops the sink
+ * @param atEnd what the transaction adds last; run again where the transaction is made again
  * @throws what applyTransaction throws, and Failure `sink.too_many_bad_rows` (stop)
  */
 export async function applyBatch(
@@ -24,12 +25,13 @@ export async function applyBatch(
   advances: readonly Advance[],
   writes: readonly PlannedWrite[],
   bounds: DeadLetterBounds | null,
+  atEnd: () => Promise<void>,
 ): Promise<Applied> {
   if (bounds === null || writes.every(({ write }) => write.undecodable.length === 0)) {
     const steps = writes.flatMap(({ write }) => write.steps);
     const statements = steps.map(({ statement, rows }) => statement(rows));
     try {
-      const changed = await applyTransaction(client, sink, advances, statements);
+      const changed = await applyTransaction(client, sink, advances, statements, atEnd);
       return { letters: [], late: lateRows(writes, changed) };
     } catch (error) {
       if (bounds === null || !isRejected(error)) throw error;
@@ -37,7 +39,7 @@ export async function applyBatch(
     }
   }
   const work = (): Promise<readonly DeadLetter[]> => writeWithBadRows(client, sink, writes, bounds);
-  return { letters: await inTransaction(client, sink, advances, work), late: [] };
+  return { letters: await inTransaction(client, sink, advances, work, atEnd), late: [] };
 }
 
 function isRejected(error: unknown): boolean {

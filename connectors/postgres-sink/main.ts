@@ -8,6 +8,8 @@ import { Metrics } from '../../infra/process/metrics.ts';
 import type { OptionSpecs, Options } from '../../infra/process/options.ts';
 import { GROUP_OPTIONS, ROLE_OPTIONS, count, requiredText } from '../../infra/process/role-options.ts';
 import { runRole } from '../../infra/process/role.ts';
+import { progressTopicName } from '../../schemas/change-event.ts';
+import { resultProgressTopicName } from '../../schemas/progress.ts';
 import { connectRegistry } from '../../schemas/serde/schema-registry.ts';
 import { kafkaSecurity } from '../kafka/configured-security.ts';
 import { connectKafka } from '../kafka/kafka.ts';
@@ -77,6 +79,7 @@ async function runSink(options: Options<typeof SPECS>, log: Log, signal: AbortSi
       sessionTimeoutMs: options.sessionTimeoutMs,
       ...(options.instance === undefined ? {} : { groupInstanceId: options.instance }),
       tables,
+      progressTopics: [progressTopicName(options.topicPrefix), resultProgressTopicName(options.topicPrefix)],
       databaseUrl: options.databaseUrl,
       bounds: { rowsMax: options.batchRows, bytesMax: options.batchBytes },
       tableOptions: options,

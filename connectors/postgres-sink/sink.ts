@@ -12,11 +12,13 @@ import { type BatchBounds, Inbox, type Slice } from './inbox.ts';
 import { LagReport } from './lag-report.ts';
 import { createSinkTables } from './offset-table.ts';
 import { Ownership } from './ownership.ts';
+import { type TopicCut, createProgressTable } from './progress-table.ts';
 import type { SinkMetrics } from './sink-metrics.ts';
 import { TableFeed } from './table-feed.ts';
 import { DEFAULT_TABLE_OPTIONS, type TableOptions } from './table-options.ts';
 import type { TableName } from './target-table.ts';
 import { type TargetSession, openTarget } from './target-session.ts';
+import { ViewProgress } from './view-progress.ts';
 
 /** How long a poll waits for records, and so how soon a rebalance or a stop is noticed when idle. */
 const POLL_MAX_MS = 200;
@@ -37,6 +39,8 @@ export interface SinkOptions {
   readonly sessionTimeoutMs?: number;
   /** Topic (with prefix) to table. */
   readonly tables: ReadonlyMap<string, TableName>;
+  /** Where the source and processors tell their progress. Default: what the tables stand for is not told. */
+  readonly progressTopics?: readonly string[];
   readonly databaseUrl: string;
   readonly bounds: BatchBounds;
   /** Default: deletions delete, no columns of the sink's own, truncates are applied. */
@@ -65,6 +69,7 @@ export class Sink {
   readonly #feeds: ReadonlyMap<string, TableFeed>;
   readonly #inbox = new Inbox();
   readonly #badRows: BadRowLog;
+  readonly #progress: ViewProgress;
   #session: TargetSession | null = null;
   #waitingFor: string | null = 'joining the consumer group';
   /** Failures and fencings since a batch was written. */
@@ -83,6 +88,12 @@ export class Sink {
       setsAside: options.deadLetters !== undefined,
       partitionCount: (topic: string) => kafka.partitionCount(topic),
     };
+    this.#progress = new ViewProgress({
+      ...context,
+      sink: options.sinkName,
+      topics: options.tables.keys(),
+      progressTopics: options.progressTopics ?? [],
+    });
     const feeds = [...options.tables].map(
       ([topic, table]) => new TableFeed({ sink: options.sinkName, topic, table }, parts),
     );
@@ -133,7 +144,9 @@ export class Sink {
       try {
         await member.checkpoint();
         const slices = await this.#next(ownership, fetcher);
+        await this.#progress.settle((await this.#connected()).client);
         if (slices.length > 0) await this.#write(ownership, slices);
+        else await this.#recordProgress(ownership);
         await lag.report(member, ownership.held, slices.length === 0);
       } catch (error) {
         if (orderFor(error) !== 'retry') throw error;
@@ -151,15 +164,28 @@ export class Sink {
     if (!ownership.isHeld) {
       await ownership.take(session.client);
       this.#inbox.clear();
-      fetcher.assign(
-        ownership.held.map((p) => ({ topic: p.topic, partition: p.partition, offset: p.nextOffset })),
-      );
+      await this.#progress.begin();
+      this.#fetch(ownership, fetcher);
       const partitions = ownership.held.map((p) => `${p.topic}/${p.partition}@${p.nextOffset}`);
       this.#context.log.info({ partitions }, 'partitions claimed');
       this.#waitingFor = null;
+    } else if (this.#inbox.isEmpty && (await this.#progress.hasAppeared())) {
+      this.#fetch(ownership, fetcher);
     }
-    if (this.#inbox.isEmpty) this.#inbox.add(await fetcher.poll(POLL_MAX_MS));
+    if (this.#inbox.isEmpty) this.#inbox.add(this.#progress.sift(await fetcher.poll(POLL_MAX_MS)));
     return this.#inbox.take(this.#options.bounds);
+  }
+
+  /** From where the tables are: nothing may be left in the inbox. */
+  #fetch({ held }: Ownership, fetcher: Fetcher): void {
+    const rows = held.map((p) => ({ topic: p.topic, partition: p.partition, offset: p.nextOffset }));
+    fetcher.assign(rows.length === 0 ? [] : [...rows, ...this.#progress.positions]);
+  }
+
+  /** A cut may come after the last row before it. */
+  async #recordProgress(ownership: Ownership): Promise<void> {
+    const { client } = await this.#connected();
+    this.#progress.recorded(await this.#progress.record(client, ownership.held));
   }
 
   async #write(ownership: Ownership, slices: readonly Slice[]): Promise<void> {
@@ -173,8 +199,17 @@ export class Sink {
     const advances = ownership.advancesOf(slices);
     const startedAt = clock.now();
     const { sinkName, deadLetters = null } = this.#options;
-    const { letters, late } = await applyBatch(client, sinkName, advances, writes, deadLetters);
+    let recorded: readonly TopicCut[] = [];
+    const { letters, late } = await applyBatch(
+      client,
+      sinkName,
+      advances,
+      writes,
+      deadLetters,
+      async () => void (recorded = await this.#progress.record(client, ownership.held, advances)),
+    );
     ownership.advanced(advances);
+    this.#progress.recorded(recorded);
     this.#failures = 0;
     this.#fenced = 0;
     const now = clock.now();
@@ -201,6 +236,7 @@ export class Sink {
     this.#session = session;
     await createSinkTables(session.client);
     if (this.#options.deadLetters !== undefined) await createDeadLetterTable(session.client);
+    await createProgressTable(session.client);
     for (const feed of this.#feeds.values()) await feed.ensureNewest(session.client);
     return session;
   }

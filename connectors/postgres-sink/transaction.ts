@@ -4,7 +4,7 @@ import { type Advance, advanceOffsets } from './offset-table.ts';
 import type { Statement } from './upsert.ts';
 
 /**
- * Writes rows and offsets in one transaction, the offsets first. After any error the session must be thrown away, or the
+ * Writes rows and offsets in one transaction, the offsets first, and what `atEnd` adds last. After any error the session must be thrown away, or the
  * transaction rolled back by ROLLBACK; only the offset table tells whether a COMMIT whose answer was lost is in.
  * @returns what each statement has changed, in rows
  * @throws Failure `sink.fenced` (fenced), `sink.rolled_back` (retry), `sink.rejected` (dead-letter) and what the session throws
@@ -14,8 +14,9 @@ export function applyTransaction(
   sink: string,
   advances: readonly Advance[],
   statements: Iterable<Statement>,
+  atEnd: () => Promise<void> = async () => undefined,
 ): Promise<readonly number[]> {
-  return inTransaction(client, sink, advances, async () => {
+  const work = async (): Promise<readonly number[]> => {
     const changed: number[] = [];
     for (const statement of statements) {
       const { rowCount } = await client
@@ -24,7 +25,8 @@ export function applyTransaction(
       changed.push(rowCount ?? 0);
     }
     return changed;
-  });
+  };
+  return inTransaction(client, sink, advances, work, atEnd);
 }
 
 /** {@link applyTransaction} with work of the caller's own in place of statements. */
@@ -33,10 +35,12 @@ export async function inTransaction<T>(
   sink: string,
   advances: readonly Advance[],
   work: () => Promise<T>,
+  atEnd: () => Promise<void>,
 ): Promise<T> {
   await client.query('BEGIN');
   await advanceOffsets(client, sink, advances);
   const result = await work();
+  await atEnd();
   const { command } = await client.query('COMMIT').catch((error: unknown) => reject(error, advances));
   // Postgres answers a COMMIT of a failed transaction with success and the tag ROLLBACK
   if (command !== 'COMMIT')

@@ -16,6 +16,7 @@ import { endWithStream, openDatabase } from './database-sessions.ts';
 import type { EventStream } from './events/event-stream.ts';
 import { readFirst } from './copies/first-read.ts';
 import { type GuardRequest, type ServerFacts, guard } from './place/guard.ts';
+import { incompleteTopics } from './copies/incomplete-topics.ts';
 import { KeylessRows } from './copies/keyless-rows.ts';
 import { lsnText } from './place/lsn.ts';
 import { type SourcePosition, readPosition } from './place/position.ts';
@@ -98,7 +99,7 @@ export async function runSession(
   const fresh = guard(stored, server, request) === 'create';
 
   const opened = await openTables(options, context, kafka, catalog, stored, kept, fresh, server.database);
-  const { copies, ends, refusals, notes } = opened;
+  const { tables, book, copies, ends, refusals, notes } = opened;
   const order = workingOrder(options, context);
   if (!fresh && copies.initialDone) order.reach('copied');
   const identity = identityOf(options, server);
@@ -111,6 +112,12 @@ export async function runSession(
     ends,
     identity,
     copies,
+    incomplete: () =>
+      incompleteTopics([...tables, ...book.relations], {
+        copies,
+        refusals,
+        topicOf: (table) => book.topicOf(table),
+      }),
     refusals,
     notes,
     creating: fresh,

@@ -132,6 +132,23 @@ test('with --results the table is made anew too, and a second reset finds what t
   expect(await runUntil(rig, oracle(told))).toHaveLength(told.length);
 });
 
+test('what the results stood for is taken back', async () => {
+  await using rig = await openRig();
+  const { resultProgress } = applicationNames(rig.prefix, carts.name);
+  await tell(rig, events(0));
+  const running = rig.start(carts);
+  await rig.cut([topics.cartEvents] as never, Date.now());
+  const said = await until(
+    () => rig.records(resultProgress),
+    ({ length }) => length > 0,
+  );
+  expect(String(said[0]?.value)).toContain(`"${rig.prefix}.carts":[`);
+  await running.stop();
+  const { stdout } = await reset(rig, 'carts', '--execute');
+  expect(stdout).toContain('took back what the results stood for\n');
+  expect((await rig.records(resultProgress)).at(-1)).toMatchObject({ key: said[0]?.key, value: null });
+});
+
 test('a pipeline at work is not reset, and goes on', async () => {
   await using rig = await openRig();
   const running = rig.start(carts);
@@ -165,7 +182,7 @@ test('a reset that is interrupted keeps the pipeline from starting, and goes on 
   await runUntil(rig, oracle(told));
   const interrupted = { ...rig.kafka, deleteGroup: () => Promise.reject(new Error('interrupted')) };
   const request = { plan: carts.plan, names, results: false, stateDir: null, isThere: async () => false };
-  const actions = { deleteDirectory: async () => {}, onDone: () => undefined };
+  const actions = { deleteDirectory: async () => {}, onDone: () => undefined, now: Date.now };
   await expect(resetPipeline(interrupted, request, actions)).rejects.toThrow('interrupted');
   expect((await found(rig)).offsets).not.toEqual([null, null]);
   await expect(rig.start(carts).ended).rejects.toMatchObject({

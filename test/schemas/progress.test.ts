@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { decodeProgress, encodeProgress } from '../../schemas/progress.ts';
+import { decodeCutOrigin, decodeProgress, encodeCutOrigin, encodeProgress } from '../../schemas/progress.ts';
 
 test('a progress cut survives its bytes, 64-bit positions included', () => {
   const cut = {
@@ -13,4 +13,12 @@ test('a progress cut survives its bytes, 64-bit positions included', () => {
 
 test('bytes that are no progress cut are refused', () => {
   expect(() => decodeProgress(Buffer.from('{"endLsn":5}'))).toThrow();
+});
+
+test('a key tells whose cut it is', () => {
+  const origins = [
+    { source: 'slot_1', writer: null },
+    { source: 'slot_1', writer: 'shop-orders-denorm' },
+  ];
+  expect(origins.map((origin) => decodeCutOrigin(encodeCutOrigin(origin)))).toEqual(origins);
 });

@@ -27,6 +27,8 @@ export interface PublisherOptions {
   readonly identity: Pick<SourcePosition, 'systemId' | 'timeline' | 'slot' | 'publicationOid'>;
   /** What it says when a Kafka transaction begins goes into its position. */
   readonly copies: CopyBook;
+  /** Topics that may lack rows of their table. */
+  readonly incomplete: () => readonly string[];
   readonly refusals: RefusalBook;
   /** What goes out with the next transaction beside its rows; emptied then. */
   readonly notes: ProducerRecord[];
@@ -75,6 +77,7 @@ export class Publisher {
     // The copies are where these records bring them: by the next turn they may be further.
     const snapshot = this.#snapshot();
     const position = this.#position(progress, snapshot, startedMs);
+    const incomplete = snapshot === 'done' ? this.#options.incomplete() : [];
     const notes = this.#options.notes.splice(0);
     const isEmpty = records.length === 0;
     const inside = await this.#sendBefore(records);
@@ -84,7 +87,7 @@ export class Publisher {
     try {
       ends.advance(await producer.send(inside));
       const cut = snapshot === 'done' && this.#cutIsDue(isEmpty, startedMs);
-      if (cut) await producer.send([this.#cut(progress, startedMs)]);
+      if (cut) await producer.send([this.#cut(progress, incomplete, startedMs)]);
       await producer.commit();
       if (cut) this.#cutLsn = progress.endLsn;
     } catch (error) {
@@ -134,10 +137,11 @@ export class Publisher {
     return { topic: positionTopic, partition: 0, timestamp, key: this.#key, value };
   }
 
-  #cut(progress: Progress, timestamp: number): ProducerRecord {
+  #cut(progress: Progress, incomplete: readonly string[], timestamp: number): ProducerRecord {
     const { progressTopic, identity, ends } = this.#options;
     const { endLsn, commitTs } = progress;
-    const value = encodeProgress({ endLsn, commitTs, systemId: identity.systemId, offsets: ends.toJSON() });
+    const cut = { endLsn, commitTs, systemId: identity.systemId, offsets: ends.toJSON() };
+    const value = encodeProgress(incomplete.length === 0 ? cut : { ...cut, incomplete });
     return { topic: progressTopic, partition: 0, timestamp, key: this.#key, value };
   }
 }

@@ -181,6 +181,14 @@ export class SchemaBook {
     return entry?.encoder;
   }
 
+  /** Those that it has shapes of and that are not filtered out. */
+  get relations(): readonly Relation[] {
+    const known = [...this.#entries.values()];
+    return known
+      .filter(({ encoder, paused }) => (encoder ?? paused) !== null)
+      .map(({ relation }) => relation);
+  }
+
   /** True when rows of this relation can be encoded as it says. */
   knows(relation: Relation): boolean {
     return this.#entries.get(relation.oid)?.fingerprint === relationFingerprint(relation);

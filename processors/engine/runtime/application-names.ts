@@ -1,3 +1,4 @@
+import { resultProgressTopicName } from '../../../schemas/progress.ts';
 import { topicName } from '../../../schemas/topic.ts';
 import type { TopicNames } from '../plan/topic-names.ts';
 
@@ -5,6 +6,8 @@ import type { TopicNames } from '../plan/topic-names.ts';
 export interface ApplicationNames extends TopicNames {
   /** A topic that is there while a reset is under way. */
   readonly resetMark: string;
+  /** Where pipelines tell what their results stand for. */
+  readonly resultProgress: string;
   /** One per process: two processes with one instance name would fence each other. */
   transactionalId(instance: string): string;
 }
@@ -18,6 +21,7 @@ export function applicationNames(prefix: string, pipeline: string): ApplicationN
     plan: `${applicationId}-plan`,
     deadLetters: `${applicationId}-dlq`,
     changelog: (store) => `${applicationId}-${store}-changelog`,
+    resultProgress: resultProgressTopicName(prefix),
     resetMark: `${applicationId}-reset`,
     transactionalId: (instance) => `${applicationId}-${instance}`,
   };

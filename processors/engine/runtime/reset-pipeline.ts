@@ -3,6 +3,7 @@ import { Failure } from '../../../infra/process/failure.ts';
 import type { ApplicationNames } from './application-names.ts';
 import { type ResetPlan, type ResetRequest, planReset } from './reset-plan.ts';
 import { membersText } from './reset-text.ts';
+import { retractCuts } from './retract-cuts.ts';
 
 /** What a reset is given beside Kafka. */
 export interface ResetActions {
@@ -10,6 +11,8 @@ export interface ResetActions {
   readonly deleteDirectory: (directory: string) => Promise<void>;
   /** Told each step when it is done. */
   readonly onDone: (step: string) => void;
+  /** Milliseconds since the Unix epoch. */
+  readonly now: () => number;
 }
 
 /**
@@ -23,7 +26,7 @@ export interface ResetActions {
 export async function resetPipeline(
   kafka: Kafka,
   request: ResetRequest,
-  { deleteDirectory, onDone }: ResetActions,
+  { deleteDirectory, onDone, now }: ResetActions,
 ): Promise<void> {
   const { names } = request;
   const before = await planReset(kafka, request);
@@ -34,6 +37,7 @@ export async function resetPipeline(
   // Nothing has been deleted yet, unless by an earlier reset: then the mark has to stay.
   if (plan.members.length > 0 && !before.isInterrupted) await kafka.deleteTopics([names.resetMark]);
   refuseMembers(plan);
+  if ((await retractCuts(kafka, names, now())) > 0) onDone('took back what the results stood for');
   const topics = [...plan.changelogs, ...plan.repartitions, ...plan.results];
   for (const topic of await kafka.deleteTopics(topics)) onDone(`deleted topic ${topic}`);
   if (plan.stateDir !== null) {

@@ -21,6 +21,7 @@ import { PendingOutput } from './pending-output.ts';
 import { PlanKeeper, keepPlan } from './plan-keeper.ts';
 import { ProgressCuts } from './progress-cuts.ts';
 import { startPurge } from './repartition-purge.ts';
+import { startResultProgress } from './result-progress.ts';
 import { waitForSnapshot } from './snapshot-gate.ts';
 import { StreamLoop } from './stream-loop.ts';
 import { TaskAssignment } from './task-assignment.ts';
@@ -167,6 +168,7 @@ async function runMember(
   using _ = options.queries?.attach(inspectedSession(application, assignment, committer, globals));
   onState('joining the group');
   await using joined = await joinGroup(application, options, factory, assignment, signal);
+  using _progress = startResultProgress(application, options.topicPrefix, () => assignment.ownsFirstTask);
   const onRunning = (): void => onState(null);
   await new StreamLoop({
     application,

@@ -84,6 +84,12 @@ export class TaskAssignment implements GroupListener, AsyncDisposable {
     return this.#membership !== null;
   }
 
+  /** Which only one process of the group does at a time, but for one that does not know yet that it is out. */
+  get ownsFirstTask(): boolean {
+    const [first] = this.#parts.application.parts;
+    return first !== undefined && this.#tasks.some(({ id }) => id === taskId(first, 0));
+  }
+
   /**
    * Commits what the tasks have done, as the member that they were given to: the membership of this moment may be that
    * of nobody, after the group has forgotten this process, and a commit of nobody is not fenced.

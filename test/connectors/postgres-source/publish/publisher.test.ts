@@ -35,6 +35,7 @@ function publisherWithCuts() {
     progressTopic: 'progress',
     identity: { systemId: '1', timeline: 1, slot: 's', publicationOid: 1 },
     copies: new CopyBook(NO_COPIES),
+    incomplete: () => [],
     refusals: new RefusalBook(NO_REFUSALS),
     notes: [],
     creating: false,
