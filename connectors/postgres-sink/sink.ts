@@ -66,7 +66,8 @@ export class Sink {
     this.#options = options;
     this.#context = context;
     const feeds = [...options.tables].map(
-      ([topic, table]) => new TableFeed({ sink: options.sinkName, topic, table }, context.registry),
+      ([topic, table]) =>
+        new TableFeed({ sink: options.sinkName, topic, table }, context.registry, context.log),
     );
     this.#feeds = new Map(
       feeds.toSorted((a, b) => (a.label < b.label ? -1 : 1)).map((feed) => [feed.topic, feed]),

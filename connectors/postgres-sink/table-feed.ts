@@ -1,10 +1,12 @@
 import type { Client } from 'pg';
 import { must } from '../../infra/process/assert.ts';
+import type { Log } from '../../infra/process/log.ts';
 import type { SchemaRegistry } from '../../schemas/serde/schema-registry.ts';
 import { type Change, foldChanges } from './batch.ts';
 import type { Slice } from './inbox.ts';
 import { type TableBinding, bindTable, checkBinding } from './table-binding.ts';
-import { plainName } from './target-table.ts';
+import { withPresentTypes } from './present-types.ts';
+import { type TargetTable, plainName } from './target-table.ts';
 import { ensureTable } from './target-schema.ts';
 import { TopicReader } from './topic-reader.ts';
 import { type Statement, TableWriter } from './upsert.ts';
@@ -23,9 +25,13 @@ export class TableFeed {
   readonly label: string;
   readonly #binding: TableBinding;
   readonly #reader: TopicReader;
+  readonly #log: Log;
+  readonly #dropped = new Set<string>();
+  #described: TargetTable | null = null;
   #writer: TableWriter | null = null;
 
-  constructor(binding: TableBinding, registry: SchemaRegistry) {
+  constructor(binding: TableBinding, registry: SchemaRegistry, log: Log) {
+    this.#log = log;
     this.topic = binding.topic;
     this.label = plainName(binding.table);
     this.#binding = binding;
@@ -57,10 +63,26 @@ export class TableFeed {
 
   async #follow(client: Client): Promise<void> {
     const table = this.#reader.table;
-    if (table === null || this.#writer?.table === table) return;
+    if (table === null || this.#described === table) return;
     const bound = await checkBinding(client, this.#binding);
-    await ensureTable(client, table);
+    const target = await withPresentTypes(client, table);
+    await ensureTable(client, target);
     if (!bound) await bindTable(client, this.#binding);
-    this.#writer = new TableWriter(table);
+    this.#writer = new TableWriter(target);
+    this.#described = table;
+    this.#tellDropped(target);
+  }
+
+  /** Once per column; one that comes back may be dropped again. */
+  #tellDropped({ columns }: TargetTable): void {
+    for (const { name, isDropped } of columns)
+      if (isDropped !== true) this.#dropped.delete(name);
+      else if (!this.#dropped.has(name)) {
+        this.#dropped.add(name);
+        this.#log.warn(
+          { table: this.label, column: name },
+          'the topic has no such field any more: the column keeps its values, new rows have null; drop it when nobody reads it',
+        );
+      }
   }
 }

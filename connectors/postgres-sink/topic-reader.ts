@@ -7,6 +7,8 @@ import type { SchemaRegistry } from '../../schemas/serde/schema-registry.ts';
 import { bodyOf, schemaIdOf } from '../../schemas/serde/wire-format.ts';
 import type { ConsumerRecord } from '../kafka/port.ts';
 import type { Change, Fields } from './batch.ts';
+import { absentFields, withNewest } from './newest-schema.ts';
+import { withSpecials } from './special-text.ts';
 import { KEY_COLUMN, type TableName, type TargetTable, VALUE_COLUMN, describeTable } from './target-table.ts';
 
 const NOTHING: readonly string[] = [];
@@ -16,6 +18,8 @@ interface Writer {
   readonly schema: AvroSchema;
   /** A bare value is wrapped, so that everything after it sees fields. */
   readonly isRecord: boolean;
+  /** Fields that the table has and this schema has not. */
+  absent: readonly string[];
 }
 
 /**
@@ -47,7 +51,8 @@ export class TopicReader {
     if (key === null) return;
     const value = await this.#registry.latest(`${this.topic}-value`);
     if (value !== null) refuseDebezium(this.topic, value.schema);
-    this.#table = describeTable(this.#name, key.schema, value?.schema ?? null, this.#table);
+    const table = describeTable(this.#name, key.schema, value?.schema ?? null, this.#table);
+    this.#table = value === null ? table : withNewest(table, value.schema);
   }
 
   /**
@@ -55,12 +60,20 @@ export class TopicReader {
    * @throws Failure `sink.poison`, `sink.no_key`, `sink.envelope`, and what describeTable throws (stop)
    */
   async prepare(records: readonly ConsumerRecord[]): Promise<void> {
+    const before = this.#table;
     for (const record of records) {
       if (this.#knows(record)) continue;
       const key = await this.#writer(this.#keys, schemaIdOf(keyOf(record)));
       const value = record.value === null ? null : await this.#writer(this.#values, schemaIdOf(record.value));
       this.#table = describeTable(this.#name, key.schema, value?.schema ?? null, this.#table);
     }
+    if (this.#table !== null && this.#table !== before) await this.#renewed(this.#table);
+  }
+
+  async #renewed(table: TargetTable): Promise<void> {
+    const newest = await this.#registry.latest(`${this.topic}-value`);
+    this.#table = newest === null ? table : withNewest(table, newest.schema);
+    for (const writer of this.#values.values()) writer.absent = absentFields(table, writer.schema);
   }
 
   /** @throws Failure `sink.poison` (stop) for a prepared record whose bytes are not what its schema says */
@@ -73,11 +86,14 @@ export class TopicReader {
     const key = decoded(keyWriter, keyBytes, KEY_COLUMN, record);
     const row = record.value === null ? null : this.#row(record, record.value);
     const unchanged = row?.['__unchanged'];
+    const absent =
+      record.value === null ? NOTHING : (this.#values.get(schemaIdOf(record.value))?.absent ?? NOTHING);
+    const named: readonly string[] = Array.isArray(unchanged) && unchanged.length > 0 ? unchanged : NOTHING;
     return {
       keyBody: bodyOf(keyBytes).toString('latin1'),
       key,
       row,
-      unchanged: Array.isArray(unchanged) && unchanged.length > 0 ? unchanged : NOTHING,
+      unchanged: absent.length === 0 ? named : [...named, ...absent],
     };
   }
 
@@ -98,7 +114,13 @@ export class TopicReader {
       this.#values.get(schemaIdOf(bytes)),
       'prepare() was not called for this value schema',
     );
-    return decoded(writer, bytes, VALUE_COLUMN, record);
+    const row = decoded(writer, bytes, VALUE_COLUMN, record);
+    if (record.headers.length === 0) return row;
+    try {
+      return withSpecials(row, record.headers);
+    } catch (error) {
+      throw poison(record, error);
+    }
   }
 
   async #writer(known: Map<number, Writer>, id: number): Promise<Writer> {
@@ -108,7 +130,12 @@ export class TopicReader {
     refuseDebezium(this.topic, schema);
     const serde = AvroSerde.reader<unknown>(this.#registry, schema);
     await serde.load(id);
-    const loaded = { serde, schema, isRecord: typeof schema === 'object' && 'fields' in schema };
+    const loaded = {
+      serde,
+      schema,
+      isRecord: typeof schema === 'object' && 'fields' in schema,
+      absent: NOTHING,
+    };
     known.set(id, loaded);
     return loaded;
   }

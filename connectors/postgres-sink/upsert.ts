@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { escapeIdentifier } from 'pg';
 import { ArrayLiteral } from './array-literal.ts';
 import type { Change, TableBatch } from './batch.ts';
+import { SpecialText } from './special-text.ts';
 import { type Column, type TargetTable, quotedName } from './target-table.ts';
 
 /** A statement for `pg`; one with a name is prepared once per session. */
@@ -66,8 +67,8 @@ function deleteText(table: TargetTable, keys: readonly Column[]): string {
 }
 
 function selected(column: Column, index: number): string {
-  const { sql, parameter } = column.type;
-  return parameter === 'text' && sql !== 'text' ? `u.c${index}::${sql}` : `u.c${index}`;
+  const { sql, parameter, cast = sql } = column.type;
+  return parameter === 'text' && cast !== 'text' ? `u.c${index}::${cast}` : `u.c${index}`;
 }
 
 function unnested(columns: readonly Column[]): string {
@@ -83,6 +84,8 @@ function parameters(columns: readonly Column[], rows: readonly Change[]): string
       const fields = column.key ? change.key : change.row;
       const value = fields?.[column.field] ?? null;
       if (value === null) literal.addNull();
+      else if (value instanceof SpecialText)
+        literal.add(column.type.special?.(value.text) ?? value.text, true);
       else literal.add(column.type.text(value), column.type.quoted);
     }
     return literal.toString();
