@@ -9,6 +9,7 @@ import { LagReport } from './lag-report.ts';
 import { createSinkTables } from './offset-table.ts';
 import { Ownership } from './ownership.ts';
 import type { SinkMetrics } from './sink-metrics.ts';
+import { StoppedTables } from './stopped-tables.ts';
 import { TableFeed } from './table-feed.ts';
 import type { TableName } from './target-table.ts';
 import { type TargetSession, openTarget } from './target-session.ts';
@@ -55,6 +56,7 @@ export class Sink {
   readonly #options: SinkOptions;
   readonly #context: SinkContext;
   readonly #feeds: ReadonlyMap<string, TableFeed>;
+  readonly #stopped: StoppedTables;
   readonly #inbox = new Inbox();
   #session: TargetSession | null = null;
   #waitingFor: string | null = 'joining the consumer group';
@@ -65,6 +67,7 @@ export class Sink {
   constructor(options: SinkOptions, context: SinkContext) {
     this.#options = options;
     this.#context = context;
+    this.#stopped = new StoppedTables(options.tables.size, context.log, context.metrics);
     const feeds = [...options.tables].map(
       ([topic, table]) =>
         new TableFeed({ sink: options.sinkName, topic, table }, context.registry, context.log),
@@ -141,6 +144,7 @@ export class Sink {
       this.#context.log.info({ partitions }, 'partitions claimed');
       this.#waitingFor = null;
     }
+    this.#stopped.pause(fetcher, ownership.held);
     if (this.#inbox.isEmpty) this.#inbox.add(await fetcher.poll(POLL_MAX_MS));
     return this.#inbox.take(this.#options.bounds);
   }
@@ -151,9 +155,11 @@ export class Sink {
     const writes = [];
     for (const [topic, feed] of this.#feeds) {
       const own = slices.filter((slice) => slice.topic === topic && slice.records.length > 0);
-      if (own.length > 0) writes.push({ feed, slices: own, write: await feed.plan(client, own) });
+      const write = own.length === 0 ? null : await this.#stopped.guard(feed, () => feed.plan(client, own));
+      if (write !== null) writes.push({ feed, slices: own, write });
     }
-    const advances = ownership.advancesOf(slices);
+    const advances = ownership.advancesOf(slices.filter(({ topic }) => !this.#stopped.has(topic)));
+    if (advances.length === 0) return;
     const startedAt = clock.now();
     await applyTransaction(
       client,
@@ -184,7 +190,8 @@ export class Sink {
     });
     this.#session = session;
     await createSinkTables(session.client);
-    for (const feed of this.#feeds.values()) await feed.ensureNewest(session.client);
+    for (const feed of this.#feeds.values())
+      await this.#stopped.guard(feed, () => feed.ensureNewest(session.client));
     return session;
   }
 
