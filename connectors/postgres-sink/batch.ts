@@ -10,6 +10,12 @@ export interface Change {
   readonly row: Fields | null;
   /** Fields whose value the source did not send: the target keeps the one that it has. */
   readonly unchanged: readonly string[];
+  /** What meta columns are filled from; missing where the table has none, or the record does not say. */
+  readonly meta?: Fields | undefined;
+  /** The end of all rows of the table; key and row say nothing then. */
+  readonly isTruncate?: true;
+  /** Of a table that keeps deleted rows: the end of a row that this batch has brought. */
+  readonly isDeleted?: true;
 }
 
 export interface UpsertGroup {
@@ -19,6 +25,8 @@ export interface UpsertGroup {
 
 /** What one batch does to one table. A key is in one place only. */
 export interface TableBatch {
+  /** All rows from before the batch go first. */
+  readonly truncates: boolean;
   /** One group per distinct set of unchanged fields; most batches have one, with none. */
   readonly upserts: readonly UpsertGroup[];
   readonly deletes: readonly Change[];
@@ -27,12 +35,21 @@ export interface TableBatch {
 /**
  * Folds changes, in topic order, into the last state of each key, sorted by key: transactions that touch the same
  * keys then lock rows in the same order. A folded row keeps unchanged fields of the rows before it.
+ * @param keepsDeleted the table keeps deleted rows: one that comes and goes within the batch is written too
  */
-export function foldChanges(changes: readonly Change[]): TableBatch {
+export function foldChanges(changes: readonly Change[], keepsDeleted = false): TableBatch {
   const last = new Map<string, Change>();
+  let truncates = false;
   for (const change of changes) {
-    const earlier = change.unchanged.length === 0 ? undefined : last.get(change.keyBody);
-    last.set(change.keyBody, earlier === undefined ? change : filledFrom(earlier, change));
+    if (change.isTruncate === true) {
+      truncates = true;
+      if (keepsDeleted) markDeleted(last);
+      else last.clear();
+      continue;
+    }
+    const isWhole = change.row !== null && change.unchanged.length === 0;
+    const earlier = isWhole ? undefined : last.get(change.keyBody);
+    last.set(change.keyBody, earlier === undefined ? change : merged(earlier, change, keepsDeleted));
   }
   const deletes: Change[] = [];
   const groups = new Map<string, Change[]>();
@@ -47,14 +64,25 @@ export function foldChanges(changes: readonly Change[]): TableBatch {
     else group.push(change);
   }
   const upserts = [...groups.values()].map((rows) => ({ unchanged: rows[0]?.unchanged ?? [], rows }));
-  return { upserts, deletes };
+  return { truncates, upserts, deletes };
+}
+
+function markDeleted(rows: Map<string, Change>): void {
+  for (const [key, change] of rows) if (change.row !== null) rows.set(key, { ...change, isDeleted: true });
+}
+
+function merged(earlier: Change, later: Change, keepsDeleted: boolean): Change {
+  if (later.row !== null) return filledFrom(earlier, later, later.row);
+  // Of Debezium's two records for one deletion only the first says where it was.
+  if (earlier.row === null) return later.meta === undefined ? earlier : later;
+  if (!keepsDeleted) return later;
+  return { ...earlier, meta: later.meta ?? earlier.meta, isDeleted: true };
 }
 
 /** After a delete nothing is left to keep, so the missing fields are null. */
-function filledFrom(earlier: Change, later: Change): Change {
-  if (later.row === null) return later;
+function filledFrom(earlier: Change, later: Change, laterRow: Fields): Change {
   if (earlier.row === null) return { ...later, unchanged: [] };
-  const row: Record<string, unknown> = { ...later.row };
+  const row: Record<string, unknown> = { ...laterRow };
   for (const field of later.unchanged) row[field] = earlier.row[field];
   return { ...later, row, unchanged: later.unchanged.filter((field) => earlier.unchanged.includes(field)) };
 }

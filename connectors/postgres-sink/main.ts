@@ -14,6 +14,7 @@ import { connectKafka } from '../kafka/kafka.ts';
 import { KAFKA_SECURITY_OPTIONS } from '../kafka/security-options.ts';
 import { Sink } from './sink.ts';
 import { createSinkMetrics } from './sink-metrics.ts';
+import { TABLE_OPTIONS } from './table-options.ts';
 import { parseTableMapping } from './table-mapping.ts';
 
 const SPECS = {
@@ -44,6 +45,19 @@ const SPECS = {
     schema: count.default(8_388_608),
     help: 'most bytes of records in one transaction',
   },
+  ...TABLE_OPTIONS,
+  badRows: {
+    schema: z.enum(['stop', 'dead-letter']).default('stop'),
+    help: 'a record that its table does not take, or that cannot be decoded: stop, or dead-letter: put it into millrace.dead_letters of the target and go on',
+  },
+  badRowsPerBatchMax: {
+    schema: count.default(100),
+    help: 'dead letters of one transaction above which the sink stops instead',
+  },
+  badRowsMax: {
+    schema: count.default(1000),
+    help: 'rows of this sink in millrace.dead_letters above which it stops; delete those that are dealt with',
+  },
 } as const satisfies OptionSpecs;
 
 async function runSink(options: Options<typeof SPECS>, log: Log, signal: AbortSignal): Promise<void> {
@@ -65,6 +79,10 @@ async function runSink(options: Options<typeof SPECS>, log: Log, signal: AbortSi
       tables,
       databaseUrl: options.databaseUrl,
       bounds: { rowsMax: options.batchRows, bytesMax: options.batchBytes },
+      tableOptions: options,
+      ...(options.badRows === 'stop'
+        ? {}
+        : { deadLetters: { perBatchMax: options.badRowsPerBatchMax, totalMax: options.badRowsMax } }),
     },
     {
       kafka,

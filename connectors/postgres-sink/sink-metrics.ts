@@ -3,7 +3,9 @@ import type { Slice } from './inbox.ts';
 
 /** What the sink counts. */
 export interface SinkMetrics {
-  rows(table: string, op: 'upsert' | 'delete', count: number): void;
+  /** `late` rows are among the upserts: the target has a later version. Told of tables with meta columns. */
+  rows(table: string, op: 'upsert' | 'delete' | 'late', count: number): void;
+  deadLetters(table: string, count: number): void;
   /** From the commit in the source, which is the record's timestamp, to the commit in the target. */
   endToEnd(table: string, slices: readonly Slice[], nowMs: number): void;
   committed(durationMs: number): void;
@@ -13,6 +15,7 @@ export interface SinkMetrics {
 
 export function createSinkMetrics(metrics: Metrics): SinkMetrics {
   const rows = metrics.counter(METRIC.sinkRows, 'Rows written to target tables.', ['table', 'op']);
+  const letters = metrics.counter(METRIC.deadLetters, 'Records set aside as dead letters.', ['table']);
   const latency = metrics.seconds(METRIC.endToEndSeconds, 'From source commit to target commit.', ['table']);
   const commit = metrics.seconds(METRIC.commitSeconds, 'Duration of a transaction.', []);
   const stopped = metrics.gauge(METRIC.tablePaused, '1 while the table takes no rows', ['table']);
@@ -22,6 +25,9 @@ export function createSinkMetrics(metrics: Metrics): SinkMetrics {
     },
     rows(table, op, count) {
       if (count > 0) rows.labels(table, op).inc(count);
+    },
+    deadLetters(table, count) {
+      if (count > 0) letters.labels(table).inc(count);
     },
     endToEnd(table, slices, nowMs) {
       const histogram = latency.labels(table);

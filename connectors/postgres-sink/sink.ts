@@ -4,6 +4,10 @@ import { Failure, type Order, describe, orderFor } from '../../infra/process/fai
 import type { Log } from '../../infra/process/log.ts';
 import type { SchemaRegistry } from '../../schemas/serde/schema-registry.ts';
 import type { Fetcher, Kafka } from '../kafka/port.ts';
+import { applyBatch } from './apply-batch.ts';
+import type { PlannedWrite } from './bad-rows.ts';
+import { BadRowLog } from './bad-row-log.ts';
+import { type DeadLetterBounds, createDeadLetterTable } from './dead-letter-table.ts';
 import { type BatchBounds, Inbox, type Slice } from './inbox.ts';
 import { LagReport } from './lag-report.ts';
 import { createSinkTables } from './offset-table.ts';
@@ -11,9 +15,9 @@ import { Ownership } from './ownership.ts';
 import type { SinkMetrics } from './sink-metrics.ts';
 import { StoppedTables } from './stopped-tables.ts';
 import { TableFeed } from './table-feed.ts';
+import { DEFAULT_TABLE_OPTIONS, type TableOptions } from './table-options.ts';
 import type { TableName } from './target-table.ts';
 import { type TargetSession, openTarget } from './target-session.ts';
-import { applyTransaction } from './transaction.ts';
 
 /** How long a poll waits for records, and so how soon a rebalance or a stop is noticed when idle. */
 const POLL_MAX_MS = 200;
@@ -36,6 +40,10 @@ export interface SinkOptions {
   readonly tables: ReadonlyMap<string, TableName>;
   readonly databaseUrl: string;
   readonly bounds: BatchBounds;
+  /** Default: deletions delete, no columns of the sink's own, truncates are applied. */
+  readonly tableOptions?: TableOptions;
+  /** Records that their table does not take go to `millrace.dead_letters`. Default: they stop the sink. */
+  readonly deadLetters?: DeadLetterBounds;
 }
 
 export interface SinkContext {
@@ -58,6 +66,7 @@ export class Sink {
   readonly #feeds: ReadonlyMap<string, TableFeed>;
   readonly #stopped: StoppedTables;
   readonly #inbox = new Inbox();
+  readonly #badRows: BadRowLog;
   #session: TargetSession | null = null;
   #waitingFor: string | null = 'joining the consumer group';
   /** Failures and fencings since a batch was written. */
@@ -68,9 +77,17 @@ export class Sink {
     this.#options = options;
     this.#context = context;
     this.#stopped = new StoppedTables(options.tables.size, context.log, context.metrics);
+    const { registry, kafka, log, clock } = context;
+    this.#badRows = new BadRowLog(log, clock);
+    const parts = {
+      registry,
+      log,
+      options: options.tableOptions ?? DEFAULT_TABLE_OPTIONS,
+      setsAside: options.deadLetters !== undefined,
+      partitionCount: (topic: string) => kafka.partitionCount(topic),
+    };
     const feeds = [...options.tables].map(
-      ([topic, table]) =>
-        new TableFeed({ sink: options.sinkName, topic, table }, context.registry, context.log),
+      ([topic, table]) => new TableFeed({ sink: options.sinkName, topic, table }, parts),
     );
     this.#feeds = new Map(
       feeds.toSorted((a, b) => (a.label < b.label ? -1 : 1)).map((feed) => [feed.topic, feed]),
@@ -152,7 +169,7 @@ export class Sink {
   async #write(ownership: Ownership, slices: readonly Slice[]): Promise<void> {
     const { clock, metrics } = this.#context;
     const { client } = await this.#connected();
-    const writes = [];
+    const writes: PlannedWrite[] = [];
     for (const [topic, feed] of this.#feeds) {
       const own = slices.filter((slice) => slice.topic === topic && slice.records.length > 0);
       const write = own.length === 0 ? null : await this.#stopped.guard(feed, () => feed.plan(client, own));
@@ -161,18 +178,17 @@ export class Sink {
     const advances = ownership.advancesOf(slices.filter(({ topic }) => !this.#stopped.has(topic)));
     if (advances.length === 0) return;
     const startedAt = clock.now();
-    await applyTransaction(
-      client,
-      this.#options.sinkName,
-      advances,
-      writes.flatMap(({ write }) => write.statements),
-    );
+    const { sinkName, deadLetters = null } = this.#options;
+    const { letters, late } = await applyBatch(client, sinkName, advances, writes, deadLetters);
     ownership.advanced(advances);
     this.#failures = 0;
     this.#fenced = 0;
     const now = clock.now();
     metrics.committed(now - startedAt);
-    for (const { feed, slices: own, write } of writes) {
+    this.#badRows.add(letters);
+    for (const [i, { feed, slices: own, write }] of writes.entries()) {
+      metrics.deadLetters(feed.label, letters.filter(({ record }) => record.topic === feed.topic).length);
+      metrics.rows(feed.label, 'late', late[i] ?? 0);
       metrics.rows(feed.label, 'upsert', write.upserts);
       metrics.rows(feed.label, 'delete', write.deletes);
       metrics.endToEnd(feed.label, own, now);
@@ -190,6 +206,7 @@ export class Sink {
     });
     this.#session = session;
     await createSinkTables(session.client);
+    if (this.#options.deadLetters !== undefined) await createDeadLetterTable(session.client);
     for (const feed of this.#feeds.values())
       await this.#stopped.guard(feed, () => feed.ensureNewest(session.client));
     return session;

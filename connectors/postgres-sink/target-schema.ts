@@ -84,7 +84,7 @@ async function relationKind(client: Client, table: TargetTable): Promise<boolean
 }
 
 function columnDefinition(column: Column): string {
-  return `${escapeIdentifier(column.name)} ${column.type.sql}`;
+  return `${escapeIdentifier(column.name)} ${column.type.sql}${column.meta?.constraint ?? ''}`;
 }
 
 interface ExistingColumn {

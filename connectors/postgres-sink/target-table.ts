@@ -2,6 +2,7 @@ import { escapeIdentifier } from 'pg';
 import { Failure } from '../../infra/process/failure.ts';
 import { type AvroField, type AvroSchema, withoutNull } from '../../schemas/avro-schema.ts';
 import { CHANGE_EVENT_FIELDS } from '../../schemas/change-event.ts';
+import type { Change } from './batch.ts';
 import type { TargetType } from './scalar-type.ts';
 import { targetType } from './target-type.ts';
 import { isWider } from './widening.ts';
@@ -25,6 +26,8 @@ export interface Column {
   readonly comment?: string | undefined;
   /** The newest schema of the topic has no such field any more. */
   readonly isDropped?: boolean;
+  /** Of a column that is not of the topic's schemas: how a change fills it, and what its definition says besides. */
+  readonly meta?: { readonly value: (change: Change) => unknown; readonly constraint: string };
 }
 
 /** A table as the topic's schemas describe it: the key's columns and the value's fields without the change envelope. */

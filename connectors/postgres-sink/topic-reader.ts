@@ -1,17 +1,21 @@
 import { Failure } from '../../infra/process/failure.ts';
 import { must } from '../../infra/process/assert.ts';
 import type { AvroSchema } from '../../schemas/avro-schema.ts';
-import { isDebeziumEnvelope } from '../../schemas/debezium-event.ts';
+import { isDebeziumEnvelope, rowRecord } from '../../schemas/debezium-event.ts';
 import { AvroSerde } from '../../schemas/serde/avro-serde.ts';
+import { toPlainJson } from '../../schemas/serde/plain-json.ts';
 import type { SchemaRegistry } from '../../schemas/serde/schema-registry.ts';
-import { bodyOf, schemaIdOf } from '../../schemas/serde/wire-format.ts';
+import { FRAME_BYTES, bodyOf, schemaIdOf } from '../../schemas/serde/wire-format.ts';
 import type { ConsumerRecord } from '../kafka/port.ts';
 import type { Change, Fields } from './batch.ts';
 import { absentFields, withNewest } from './newest-schema.ts';
 import { withSpecials } from './special-text.ts';
+import { isTruncation, metaOfEvent, rowOf, unavailable } from './debezium-change.ts';
+import { metaOfRow, metaOfTombstone } from './meta-columns.ts';
 import { KEY_COLUMN, type TableName, type TargetTable, VALUE_COLUMN, describeTable } from './target-table.ts';
 
 const NOTHING: readonly string[] = [];
+const TRUNCATE: Change = { keyBody: '', key: {}, row: null, unchanged: NOTHING, isTruncate: true };
 
 interface Writer {
   readonly serde: AvroSerde<unknown>;
@@ -20,6 +24,13 @@ interface Writer {
   readonly isRecord: boolean;
   /** Fields that the table has and this schema has not. */
   absent: readonly string[];
+  readonly isDebezium: boolean;
+}
+
+/** Key and value of a record as JSON text, as far as they can be read. */
+export interface ReadableRecord {
+  readonly key: string | null;
+  readonly value: string | null;
 }
 
 /**
@@ -30,14 +41,18 @@ export class TopicReader {
   readonly topic: string;
   readonly #registry: SchemaRegistry;
   readonly #name: TableName;
+  readonly #keepsMeta: boolean;
   readonly #keys = new Map<number, Writer>();
   readonly #values = new Map<number, Writer>();
+  #hasDebezium = false;
   #table: TargetTable | null = null;
 
-  constructor(topic: string, name: TableName, registry: SchemaRegistry) {
+  /** @param keepsMeta the table has meta columns, so changes say where they are from */
+  constructor(topic: string, name: TableName, registry: SchemaRegistry, keepsMeta = false) {
     this.topic = topic;
     this.#name = name;
     this.#registry = registry;
+    this.#keepsMeta = keepsMeta;
   }
 
   /** Null until a key schema is known. */
@@ -50,74 +65,122 @@ export class TopicReader {
     const key = await this.#registry.latest(`${this.topic}-key`);
     if (key === null) return;
     const value = await this.#registry.latest(`${this.topic}-value`);
-    if (value !== null) refuseDebezium(this.topic, value.schema);
-    const table = describeTable(this.#name, key.schema, value?.schema ?? null, this.#table);
-    this.#table = value === null ? table : withNewest(table, value.schema);
+    if (value !== null) this.#hasDebezium ||= isDebeziumEnvelope(value.schema);
+    const row = value === null ? null : rowRecord(value.schema);
+    const table = describeTable(this.#name, key.schema, row, this.#table);
+    this.#table = row === null ? table : withNewest(table, row);
   }
 
   /**
    * Loads the schemas that the records need, as far as they are new, and lets the table's description follow.
-   * @throws Failure `sink.poison`, `sink.no_key`, `sink.envelope`, and what describeTable throws (stop)
+   * @throws Failure what describeTable and the registry throw
    */
   async prepare(records: readonly ConsumerRecord[]): Promise<void> {
     const before = this.#table;
     for (const record of records) {
-      if (this.#knows(record)) continue;
-      const key = await this.#writer(this.#keys, schemaIdOf(keyOf(record)));
-      const value = record.value === null ? null : await this.#writer(this.#values, schemaIdOf(record.value));
-      this.#table = describeTable(this.#name, key.schema, value?.schema ?? null, this.#table);
+      const keyId = frameIdOf(record.key);
+      const valueId = frameIdOf(record.value);
+      if (this.#knows(keyId, valueId)) continue;
+      const value = valueId === null ? null : await this.#writer(this.#values, valueId);
+      if (keyId === null) continue;
+      const key = await this.#writer(this.#keys, keyId);
+      const row = value === null ? null : rowRecord(value.schema);
+      this.#table = describeTable(this.#name, key.schema, row, this.#table);
     }
     if (this.#table !== null && this.#table !== before) await this.#renewed(this.#table);
   }
 
   async #renewed(table: TargetTable): Promise<void> {
     const newest = await this.#registry.latest(`${this.topic}-value`);
-    this.#table = newest === null ? table : withNewest(table, newest.schema);
-    for (const writer of this.#values.values()) writer.absent = absentFields(table, writer.schema);
+    const row = newest === null ? null : rowRecord(newest.schema);
+    this.#table = row === null ? table : withNewest(table, row);
+    for (const writer of this.#values.values()) writer.absent = absentFields(table, rowRecord(writer.schema));
   }
 
-  /** @throws Failure `sink.poison` (stop) for a prepared record whose bytes are not what its schema says */
+  /**
+   * @throws Failure `sink.poison` (dead-letter) for a prepared record whose bytes are not what its schema says, and
+   * `sink.no_key` (stop)
+   */
   decode(record: ConsumerRecord): Change {
-    const keyBytes = keyOf(record);
-    const keyWriter = must(
-      this.#keys.get(schemaIdOf(keyBytes)),
-      'prepare() was not called for this key schema',
-    );
-    const key = decoded(keyWriter, keyBytes, KEY_COLUMN, record);
-    const row = record.value === null ? null : this.#row(record, record.value);
-    const unchanged = row?.['__unchanged'];
-    const absent =
-      record.value === null ? NOTHING : (this.#values.get(schemaIdOf(record.value))?.absent ?? NOTHING);
-    const named: readonly string[] = Array.isArray(unchanged) && unchanged.length > 0 ? unchanged : NOTHING;
-    return {
-      keyBody: bodyOf(keyBytes).toString('latin1'),
-      key,
-      row,
-      unchanged: absent.length === 0 ? named : [...named, ...absent],
-    };
+    const keyBytes = record.key;
+    if (keyBytes === null) return this.#keyless(record);
+    const key = this.#decoded(this.#keys, keyBytes, KEY_COLUMN, record);
+    return this.#change(bodyOf(keyBytes).toString('latin1'), key, record);
   }
 
-  #knows(record: ConsumerRecord): boolean {
-    const key = keyOf(record);
+  /** For people. What cannot be read is null, and a NUL is the replacement character U+FFFD. */
+  readable(record: ConsumerRecord): ReadableRecord {
+    return { key: jsonOf(this.#keys, record.key), value: jsonOf(this.#values, record.value) };
+  }
+
+  #knows(keyId: number | null, valueId: number | null): boolean {
+    return (keyId === null || this.#keys.has(keyId)) && (valueId === null || this.#values.has(valueId));
+  }
+
+  #change(keyBody: string, key: Fields, record: ConsumerRecord): Change {
+    const bytes = record.value;
+    if (bytes === null)
+      return { keyBody, key, row: null, unchanged: NOTHING, meta: this.#metaOfTombstone(record) };
+    const row = this.#decoded(this.#values, bytes, VALUE_COLUMN, record);
+    const absent = this.#values.get(schemaIdOf(bytes))?.absent ?? NOTHING;
+    if (this.#isDebezium(bytes)) return this.#debeziumChange(keyBody, key, row, absent, record);
+    const named = row['__unchanged'];
+    const unchanged = joined(Array.isArray(named) ? named : NOTHING, absent);
+    const meta = this.#keepsMeta ? metaOfRow(row) : undefined;
+    return { keyBody, key, row: whole(row, record), unchanged, meta };
+  }
+
+  #debeziumChange(
+    keyBody: string,
+    key: Fields,
+    event: Fields,
+    absent: readonly string[],
+    record: ConsumerRecord,
+  ): Change {
+    const meta = this.#keepsMeta ? metaOfEvent(event) : undefined;
+    let row: Fields | null;
+    let unchanged = NOTHING;
     try {
-      return (
-        this.#keys.has(schemaIdOf(key)) &&
-        (record.value === null || this.#values.has(schemaIdOf(record.value)))
-      );
+      row = rowOf(event);
+      if (row !== null) unchanged = joined(unavailable(row, record.headers), absent);
     } catch (error) {
       throw poison(record, error);
     }
+    return { keyBody, key, row: row === null ? null : whole(row, record), unchanged, meta };
   }
 
-  #row(record: ConsumerRecord, bytes: Buffer): Fields {
-    const writer = must(
-      this.#values.get(schemaIdOf(bytes)),
-      'prepare() was not called for this value schema',
-    );
-    const row = decoded(writer, bytes, VALUE_COLUMN, record);
-    if (record.headers.length === 0) return row;
+  /** In the debezium envelope the event before it says where the deletion was, in another count of LSNs than the header. */
+  #metaOfTombstone({ headers }: ConsumerRecord): Change['meta'] {
+    return this.#keepsMeta && !this.#hasDebezium ? metaOfTombstone(headers) : undefined;
+  }
+
+  #isDebezium(value: Buffer): boolean {
+    const id = frameIdOf(value);
+    return id !== null && this.#values.get(id)?.isDebezium === true;
+  }
+
+  #keyless(record: ConsumerRecord): Change {
+    const bytes = record.value;
+    const isTold =
+      bytes !== null &&
+      this.#isDebezium(bytes) &&
+      isTruncation(this.#decoded(this.#values, bytes, VALUE_COLUMN, record));
+    if (isTold) return TRUNCATE;
+    throw noKey(record);
+  }
+
+  #decoded(
+    writers: ReadonlyMap<number, Writer>,
+    bytes: Buffer,
+    column: string,
+    record: ConsumerRecord,
+  ): Fields {
+    const id = frameIdOf(bytes);
+    if (id === null) throw poison(record, new RangeError('the bytes do not begin with the Confluent frame'));
+    const writer = must(writers.get(id), 'prepare() was not called for this schema');
     try {
-      return withSpecials(row, record.headers);
+      const value = writer.serde.decode(bytes);
+      return writer.isRecord ? (value as Fields) : { [column]: value };
     } catch (error) {
       throw poison(record, error);
     }
@@ -127,61 +190,75 @@ export class TopicReader {
     const writer = known.get(id);
     if (writer !== undefined) return writer;
     const schema = await this.#registry.schemaById(id);
-    refuseDebezium(this.topic, schema);
     const serde = AvroSerde.reader<unknown>(this.#registry, schema);
     await serde.load(id);
-    const loaded = {
-      serde,
-      schema,
-      isRecord: typeof schema === 'object' && 'fields' in schema,
-      absent: NOTHING,
-    };
+    const isRecord = typeof schema === 'object' && 'fields' in schema;
+    const loaded = { serde, schema, isRecord, isDebezium: isDebeziumEnvelope(schema), absent: NOTHING };
+    this.#hasDebezium ||= loaded.isDebezium;
     known.set(id, loaded);
     return loaded;
   }
 }
 
-/** Its columns would be before, after, source and op. */
-function refuseDebezium(topic: string, schema: AvroSchema): void {
-  if (!isDebeziumEnvelope(schema)) return;
-  throw new Failure(
-    'sink.envelope',
-    'stop',
-    `topic ${topic} has Debezium's envelope, and the sink reads rows`,
-    {
-      fix: "let the source write --envelope row under another topic prefix, or take Debezium's JDBC sink",
-    },
-  );
+/** With the special values that the headers tell. */
+function whole(row: Fields, record: ConsumerRecord): Fields {
+  if (record.headers.length === 0) return row;
+  try {
+    return withSpecials(row, record.headers);
+  } catch (error) {
+    throw poison(record, error);
+  }
 }
 
-function keyOf(record: ConsumerRecord): Buffer {
-  if (record.key !== null) return record.key;
-  throw new Failure(
+/** Most records have neither. */
+function joined(named: readonly string[], absent: readonly string[]): readonly string[] {
+  if (absent.length === 0) return named.length === 0 ? NOTHING : named;
+  return [...named, ...absent];
+}
+
+/** Null for no bytes, and for bytes that are not framed. */
+function frameIdOf(bytes: Buffer | null): number | null {
+  return bytes === null || bytes.length < FRAME_BYTES || bytes[0] !== 0 ? null : schemaIdOf(bytes);
+}
+
+function jsonOf(writers: ReadonlyMap<number, Writer>, bytes: Buffer | null): string | null {
+  const id = frameIdOf(bytes);
+  const writer = id === null ? undefined : writers.get(id);
+  if (writer === undefined || bytes === null) return null;
+  try {
+    return withoutNul(JSON.stringify(toPlainJson(writer.schema, writer.serde.decode(bytes))));
+  } catch (error) {
+    // such bytes are why the record is looked at; the bytes themselves are kept
+    if (error instanceof Error) return null;
+    throw error;
+  }
+}
+
+/** jsonb takes no NUL in a string, and a reason to be here is that text takes none either. */
+function withoutNul(json: string): string {
+  return json.replaceAll(/\\(?:u0000|.)/g, (escape) => (escape === String.raw`\u0000` ? '\uFFFD' : escape));
+}
+
+function noKey(record: ConsumerRecord): Failure {
+  return new Failure(
     'sink.no_key',
     'stop',
-    `${place(record)} has no key, so there is no row that it stands for`,
+    `${placeOf(record)} has no key, so there is no row that it stands for`,
     {
       fix: 'give the source table a primary key, or key the topic; a sink table holds one row per key',
     },
   );
 }
 
-function decoded(writer: Writer, bytes: Buffer, column: string, record: ConsumerRecord): Fields {
-  try {
-    const value = writer.serde.decode(bytes);
-    return writer.isRecord ? (value as Fields) : { [column]: value };
-  } catch (error) {
-    throw poison(record, error);
-  }
-}
-
 function poison(record: ConsumerRecord, cause: unknown): Failure {
-  return new Failure('sink.poison', 'stop', `${place(record)} cannot be decoded`, {
+  return new Failure('sink.poison', 'dead-letter', `${placeOf(record)} cannot be decoded`, {
     cause,
-    fix: 'find the producer that does not write the Confluent wire format of a registered schema; nothing was skipped',
+    fix:
+      'find the producer that does not write the Confluent wire format of a registered schema; nothing was skipped. ' +
+      'To go on without such records: --bad-rows dead-letter',
   });
 }
 
-function place(record: ConsumerRecord): string {
+function placeOf(record: ConsumerRecord): string {
   return `the record at offset ${record.offset} of ${record.topic}, partition ${record.partition},`;
 }

@@ -3,6 +3,7 @@ import { escapeIdentifier } from 'pg';
 import { ArrayLiteral } from './array-literal.ts';
 import type { Change, TableBatch } from './batch.ts';
 import { SpecialText } from './special-text.ts';
+import { DELETED_COLUMN, POSITION_COLUMNS } from './meta-columns.ts';
 import { type Column, type TargetTable, quotedName } from './target-table.ts';
 
 /** A statement for `pg`; one with a name is prepared once per session. */
@@ -12,33 +13,64 @@ export interface Statement {
   readonly values: readonly string[];
 }
 
+/** One statement's part of a batch. It does the same for some of its rows as for all. */
+export interface Step {
+  readonly op: 'truncate' | 'delete' | 'upsert';
+  /** None of a truncate. */
+  readonly rows: readonly Change[];
+  readonly statement: (rows: readonly Change[]) => Statement;
+}
+
 /** The statements of one table, written once for all of its batches. */
 export class TableWriter {
   readonly table: TargetTable;
-  readonly #keys: readonly Column[];
+  /** Deleted rows stay, marked. */
+  readonly keepsDeleted: boolean;
+  readonly #deleteColumns: readonly Column[];
   readonly #upsert: string;
   readonly #delete: string;
+  readonly #truncate: string;
 
   constructor(table: TargetTable) {
     this.table = table;
-    this.#keys = table.columns.filter((column) => column.key);
+    this.keepsDeleted = isKept(table, DELETED_COLUMN);
+    const isTold = (column: Column): boolean => column.meta !== undefined && column.name !== DELETED_COLUMN;
+    this.#deleteColumns = table.columns.filter((column) => column.key || isTold(column));
     this.#upsert = upsertText(table, new Set());
-    this.#delete = deleteText(table, this.#keys);
+    this.#delete = deleteText(table, this.#deleteColumns);
+    this.#truncate = truncateText(table);
+  }
+
+  *statements(batch: TableBatch): Generator<Statement> {
+    for (const { rows, statement } of this.steps(batch)) yield statement(rows);
   }
 
   /** Deletes come first, so that a row may take over a unique value from a row that goes. */
-  *statements(batch: TableBatch): Generator<Statement> {
-    if (batch.deletes.length > 0) yield prepared(this.#delete, this.#keys, batch.deletes);
-    for (const { unchanged, rows } of batch.upserts) {
-      if (unchanged.length === 0) yield prepared(this.#upsert, this.table.columns, rows);
-      // Sets of columns are too many to keep a prepared statement for each.
-      else
-        yield {
-          text: upsertText(this.table, new Set(unchanged)),
-          values: parameters(this.table.columns, rows),
-        };
-    }
+  *steps(batch: TableBatch): Generator<Step> {
+    if (batch.truncates)
+      yield { op: 'truncate', rows: [], statement: () => ({ text: this.#truncate, values: [] }) };
+    if (batch.deletes.length > 0)
+      yield {
+        op: 'delete',
+        rows: batch.deletes,
+        statement: (rows) => prepared(this.#delete, this.#deleteColumns, rows),
+      };
+    for (const { unchanged, rows } of batch.upserts)
+      yield { op: 'upsert', rows, statement: (some) => this.#upsertOf(unchanged, some) };
   }
+
+  #upsertOf(unchanged: readonly string[], rows: readonly Change[]): Statement {
+    if (unchanged.length === 0) return prepared(this.#upsert, this.table.columns, rows);
+    // Sets of columns are too many to keep a prepared statement for each.
+    return {
+      text: upsertText(this.table, new Set(unchanged)),
+      values: parameters(this.table.columns, rows),
+    };
+  }
+}
+
+function isKept(table: TargetTable, name: string): boolean {
+  return table.columns.some((column) => column.meta !== undefined && column.name === name);
 }
 
 function prepared(text: string, columns: readonly Column[], rows: readonly Change[]): Statement {
@@ -54,16 +86,50 @@ function upsertText(table: TargetTable, unchanged: ReadonlySet<string>): string 
     .filter((column) => !column.key && !unchanged.has(column.name) && !unchanged.has(column.field))
     .map((column) => `${escapeIdentifier(column.name)} = excluded.${escapeIdentifier(column.name)}`);
   return (
-    `INSERT INTO ${quotedName(table.name)} (${names.join(', ')}) ` +
+    `INSERT INTO ${quotedName(table.name)} AS t (${names.join(', ')}) ` +
     `SELECT ${table.columns.map(selected).join(', ')} FROM ${unnested(table.columns)} ` +
     `ON CONFLICT (${keys.map((column) => escapeIdentifier(column.name)).join(', ')}) ` +
-    (set.length === 0 ? 'DO NOTHING' : `DO UPDATE SET ${set.join(', ')}`)
+    (set.length === 0
+      ? 'DO NOTHING'
+      : `DO UPDATE SET ${set.join(', ')}${condition('WHERE', table, inserted)}`)
   );
 }
 
-function deleteText(table: TargetTable, keys: readonly Column[]): string {
-  const match = keys.map((column, i) => `t.${escapeIdentifier(column.name)} = ${selected(column, i)}`);
-  return `DELETE FROM ${quotedName(table.name)} AS t USING ${unnested(keys)} WHERE ${match.join(' AND ')}`;
+/** @param columns the key's, and the meta columns that a deletion fills */
+function deleteText(table: TargetTable, columns: readonly Column[]): string {
+  const name = quotedName(table.name);
+  const given = new Map(columns.map((column, i) => [column.name, selected(column, i)]));
+  const match = columns
+    .filter((column) => column.key)
+    .map((column) => `t.${escapeIdentifier(column.name)} = ${given.get(column.name)}`);
+  const where = `WHERE ${match.join(' AND ')}${condition('AND', table, (column) => given.get(column) ?? 'NULL')}`;
+  if (!isKept(table, DELETED_COLUMN)) return `DELETE FROM ${name} AS t USING ${unnested(columns)} ${where}`;
+  const set = columns
+    .filter((column) => !column.key)
+    .map((column) => {
+      const own = escapeIdentifier(column.name);
+      return `, ${own} = coalesce(${given.get(column.name)}, t.${own})`;
+    });
+  return `UPDATE ${name} AS t SET ${escapeIdentifier(DELETED_COLUMN)} = true${set.join('')} FROM ${unnested(columns)} ${where}`;
+}
+
+/** Not TRUNCATE, whose empty table readers of older snapshots would see, and which waits for all of them. */
+function truncateText(table: TargetTable): string {
+  const deleted = escapeIdentifier(DELETED_COLUMN);
+  return isKept(table, DELETED_COLUMN)
+    ? `UPDATE ${quotedName(table.name)} SET ${deleted} = true WHERE NOT ${deleted}`
+    : `DELETE FROM ${quotedName(table.name)}`;
+}
+
+function inserted(column: string): string {
+  return `excluded.${escapeIdentifier(column)}`;
+}
+
+/** That a change is not from before the row that it meets; true where one of them does not say. */
+function condition(word: string, table: TargetTable, given: (column: string) => string): string {
+  if (!isKept(table, POSITION_COLUMNS[0])) return '';
+  const stored = POSITION_COLUMNS.map((column) => `t.${escapeIdentifier(column)}`);
+  return ` ${word} ((${stored.join(', ')}) <= (${POSITION_COLUMNS.map(given).join(', ')})) IS NOT FALSE`;
 }
 
 function selected(column: Column, index: number): string {
@@ -81,8 +147,7 @@ function parameters(columns: readonly Column[], rows: readonly Change[]): string
   return columns.map((column) => {
     const literal = new ArrayLiteral();
     for (const change of rows) {
-      const fields = column.key ? change.key : change.row;
-      const value = fields?.[column.field] ?? null;
+      const value = valueOf(column, change) ?? null;
       if (value === null) literal.addNull();
       else if (value instanceof SpecialText)
         literal.add(column.type.special?.(value.text) ?? value.text, true);
@@ -90,4 +155,9 @@ function parameters(columns: readonly Column[], rows: readonly Change[]): string
     }
     return literal.toString();
   });
+}
+
+function valueOf(column: Column, change: Change): unknown {
+  if (column.meta !== undefined) return column.meta.value(change);
+  return column.key ? change.key[column.field] : change.row?.[column.field];
 }

@@ -55,6 +55,32 @@ test('rows with different unchanged columns are apart, the order of the names as
   ]);
 });
 
+const TRUNCATE: Change = { keyBody: '', key: {}, row: null, unchanged: [], isTruncate: true };
+
+test('a truncate takes what came before it out of the batch, and leaves what comes behind', () => {
+  const batch = foldChanges([put('a', { v: 1 }), remove('b'), TRUNCATE, put('c', { v: 2 })]);
+  expect(batch).toEqual({
+    truncates: true,
+    upserts: [{ unchanged: [], rows: [put('c', { v: 2 })] }],
+    deletes: [],
+  });
+});
+
+test('where deleted rows are kept, one that comes and goes within a batch is written as deleted', () => {
+  const changes = [put('a', { v: 1 }), { ...remove('a'), meta: { __lsn: 7n } }, remove('a'), remove('b')];
+  const batch = foldChanges(changes, true);
+  const gone = { ...put('a', { v: 1 }), meta: { __lsn: 7n }, isDeleted: true };
+  expect(batch.upserts).toEqual([{ unchanged: [], rows: [gone] }]);
+  expect(batch.deletes).toEqual([remove('b')]);
+  const truncated = foldChanges([put('a', { v: 1 }), TRUNCATE], true);
+  expect(truncated.upserts).toEqual([{ unchanged: [], rows: [{ ...put('a', { v: 1 }), isDeleted: true }] }]);
+});
+
+test('of two records for one deletion the one that says where it was stays', () => {
+  const told = { ...remove('a'), meta: { __lsn: 7n } };
+  expect(foldChanges([told, remove('a')]).deletes).toEqual([told]);
+});
+
 test('any changes fold to the map that applying them one by one gives, sorted by key bytes', () => {
   const change = fc.record({
     key: fc.constantFrom('\u0000', 'a', 'b', '\u00ff'),

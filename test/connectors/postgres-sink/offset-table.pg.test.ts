@@ -150,7 +150,7 @@ test('a refused row leaves rows and offsets as they were, and names the offsets'
   const advances = by10(await claim(session));
   await expect(applyTransaction(session.client, 'sink', advances, [COUNT, COUNT])).rejects.toMatchObject({
     code: 'sink.rejected',
-    order: 'stop',
+    order: 'dead-letter',
     message: expect.stringContaining('t/0 5..14, t/1 6..15 (SQLSTATE 23514)'),
   });
   await session[Symbol.asyncDispose]();

@@ -1,8 +1,7 @@
 import { inject, onTestFinished } from 'vitest';
 import { connectKafka } from '../../../connectors/kafka/kafka.ts';
 import type { Kafka, TopicSpec } from '../../../connectors/kafka/port.ts';
-import type { BatchBounds } from '../../../connectors/postgres-sink/inbox.ts';
-import { Sink } from '../../../connectors/postgres-sink/sink.ts';
+import { Sink, type SinkOptions } from '../../../connectors/postgres-sink/sink.ts';
 import { createSinkMetrics } from '../../../connectors/postgres-sink/sink-metrics.ts';
 import { systemClock } from '../../../infra/process/clock.ts';
 import { silentLog } from '../../../infra/process/log.ts';
@@ -46,7 +45,7 @@ export interface SinkFixture {
   /** A sink of `<prefix>.<name>` into `public.<name>` for each name. */
   readonly start: (
     names: readonly string[],
-    options?: { readonly databaseUrl?: string; readonly bounds?: BatchBounds },
+    options?: Partial<Pick<SinkOptions, 'databaseUrl' | 'bounds' | 'tableOptions' | 'deadLetters'>>,
   ) => Promise<RunningSink>;
 }
 
@@ -86,8 +85,9 @@ export async function createSinkFixture(): Promise<SinkFixture> {
           sinkName: 'sink',
           groupId: `${prefix}-sink`,
           tables: new Map(names.map((name) => [`${prefix}.${name}`, { schema: 'public', table: name }])),
-          databaseUrl: options.databaseUrl ?? target.url,
-          bounds: options.bounds ?? { rowsMax: 2000, bytesMax: 1_000_000 },
+          databaseUrl: target.url,
+          bounds: { rowsMax: 2000, bytesMax: 1_000_000 },
+          ...options,
         },
         {
           ...own,

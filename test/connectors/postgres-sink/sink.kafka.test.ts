@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
 import type { AvroSchema } from '../../../schemas/avro-schema.ts';
 import { CHANGE_EVENT_FIELDS } from '../../../schemas/change-event.ts';
-import { debeziumEnvelope } from '../../../schemas/debezium-event.ts';
 import { STREAM_CONFIG } from '../../../schemas/topic.ts';
 import { KEY, type SinkFixture, VALUE, createSinkFixture } from './sink-fixture.ts';
 import { startCommitEater } from './commit-eater.ts';
@@ -244,17 +243,6 @@ test('a record without a key stops the sink', async () => {
   await writer.writeRaw(null, Buffer.from('x'));
   const sink = await fixture.start(['t']);
   await expect(sink.ended).rejects.toMatchObject({ code: 'sink.no_key' });
-});
-
-test("a topic in Debezium's envelope stops the sink before it makes a table of it", async () => {
-  const fixture = await createSinkFixture();
-  await fixture.writer('t', 1, { key: KEY, value: debeziumEnvelope('shop.public.t', VALUE) });
-  const sink = await fixture.start(['t']);
-  await expect(sink.ended).rejects.toMatchObject({
-    code: 'sink.envelope',
-    message: expect.stringContaining(`${fixture.prefix}.t`),
-  });
-  expect(await fixture.target.rows("SELECT to_regclass('public.t')")).toEqual([[null]]);
 });
 
 test('a row that the target refuses stops the sink with its offsets, and nothing of its batch is kept', async () => {

@@ -19,6 +19,8 @@ export interface TopicWriter extends AsyncDisposable {
   readonly write: (entries: readonly Entry[]) => Promise<void>;
   /** From now on values are written with this schema. */
   readonly evolve: (value: AvroSchema) => Promise<void>;
+  /** A record without a key, into partition 0. */
+  readonly writeValue: (value: unknown) => Promise<void>;
   /** Bytes as they are, into partition 0. */
   readonly writeRaw: (key: Buffer | null, value: Buffer | null) => Promise<void>;
 }
@@ -46,14 +48,16 @@ export async function createTopicWriter(
         value: value === null ? null : values.encode(value),
       })),
     );
+  const writeRaw = (key: Buffer | null, value: Buffer | null): Promise<void> =>
+    transact(producer, [{ topic, partition: 0, timestamp: Date.now(), key, value }]);
   return {
     topic,
     write,
     async evolve(value) {
       values = await AvroSerde.writer<unknown>(registry, `${topic}-value`, value);
     },
-    writeRaw: (key, value) =>
-      transact(producer, [{ topic, partition: 0, timestamp: Date.now(), key, value }]),
+    writeRaw,
+    writeValue: (value) => writeRaw(null, values.encode(value)),
     [Symbol.asyncDispose]: () => producer[Symbol.asyncDispose](),
   };
 }

@@ -3,6 +3,8 @@ import type { AvroField, AvroRecord, AvroSchema } from '../../../schemas/avro-sc
 import { type Change, foldChanges } from '../../../connectors/postgres-sink/batch.ts';
 import { ensureTable } from '../../../connectors/postgres-sink/target-schema.ts';
 import { describeTable } from '../../../connectors/postgres-sink/target-table.ts';
+import { withMetaColumns } from '../../../connectors/postgres-sink/meta-columns.ts';
+import { DEFAULT_TABLE_OPTIONS, type TableOptions } from '../../../connectors/postgres-sink/table-options.ts';
 import { TableWriter } from '../../../connectors/postgres-sink/upsert.ts';
 import { type TargetDatabase, createTargetDatabase } from './target-database.ts';
 
@@ -14,18 +16,23 @@ interface Table {
   readonly apply: (changes: readonly Change[]) => Promise<void>;
 }
 
-async function tableOf(fields: readonly AvroField[], key: AvroSchema = KEY): Promise<Table> {
+async function tableOf(
+  fields: readonly AvroField[],
+  key: AvroSchema = KEY,
+  options: Partial<TableOptions> = {},
+): Promise<Table> {
   const target = await createTargetDatabase(inject('targetUrl'));
   onTestFinished(() => target[Symbol.asyncDispose]());
   const session = await target.openSession();
   onTestFinished(() => session[Symbol.asyncDispose]());
-  const table = describeTable(NAME, key, { type: 'record', name: 'R', fields }, null);
+  const described = describeTable(NAME, key, { type: 'record', name: 'R', fields }, null);
+  const table = withMetaColumns(described, { ...DEFAULT_TABLE_OPTIONS, ...options });
   await ensureTable(session.client, table);
   const writer = new TableWriter(table);
   return {
     target,
     async apply(changes) {
-      for (const statement of writer.statements(foldChanges(changes)))
+      for (const statement of writer.statements(foldChanges(changes, writer.keepsDeleted)))
         await session.client.query({ ...statement, values: [...statement.values] });
     },
   };
@@ -223,4 +230,64 @@ test('a deleted row gives its unique value up to a row of the same batch', async
   await apply([put(1, { v: 7 })]);
   await apply([put(2, { v: 7 }), remove(1)]);
   expect(await target.rows('SELECT id, v FROM t')).toEqual([['2', '7']]);
+});
+
+const TRUNCATE: Change = { keyBody: '', key: {}, row: null, unchanged: [], isTruncate: true };
+const at = (lsn: bigint, seq: bigint, change: Change): Change => ({
+  ...change,
+  meta: { __lsn: lsn, __seq: seq, __commit_ts: 0n },
+});
+
+test('a truncate deletes all rows from before it, softly where deleted rows are kept', async () => {
+  for (const deleteMode of ['hard', 'soft'] as const) {
+    const { target, apply } = await tableOf(FIELDS, KEY, { deleteMode });
+    await apply([put(1, { v: 1 }), put(2, { v: 2 })]);
+    await apply([put(3, { v: 3 }), TRUNCATE, put(2, { v: 20 })]);
+    const isLive = deleteMode === 'soft' ? 'NOT __deleted' : 'true';
+    expect(await target.rows(`SELECT id, v, ${isLive} FROM t ORDER BY id`)).toEqual(
+      deleteMode === 'hard'
+        ? [['2', '20', 't']]
+        : [
+            ['1', '1', 'f'],
+            ['2', '20', 't'],
+            ['3', '3', 'f'],
+          ],
+    );
+  }
+});
+
+test('a soft deletion keeps the row and marks it; a row that comes back is not marked', async () => {
+  const { target, apply } = await tableOf(FIELDS, KEY, { deleteMode: 'soft' });
+  await apply([put(1, { v: 1, big: 'b' }), put(2, { v: 2 }), put(3, { v: 3 }), remove(3)]);
+  await apply([remove(1), remove(2), remove(99)]);
+  await apply([put(2, { v: 20 })]);
+  expect(await target.rows('SELECT id, v, big, __deleted FROM t ORDER BY id')).toEqual([
+    ['1', '1', 'b', 't'],
+    ['2', '20', null, 'f'],
+    ['3', '3', null, 't'],
+  ]);
+});
+
+test('with meta columns a record from before the row that it meets changes nothing, a deletion included', async () => {
+  const { target, apply } = await tableOf(FIELDS, KEY, { deleteMode: 'soft', metaColumns: true });
+  await apply([at(0x1_0000_0002n, 5n, put(1, { v: 5 })), at(7n, 1n, put(2, { v: 7 })), put(3, { v: 1 })]);
+  await apply([
+    at(0x1_0000_0002n, 4n, put(1, { v: 4 })),
+    at(6n, 9n, remove(2)),
+    at(1n, 0n, put(3, { v: 2 })),
+  ]);
+  await apply([at(8n, 0n, remove(2))]);
+  await apply([at(7n, 1n, put(2, { v: 7 })), at(0x1_0000_0002n, 5n, put(1, { v: 5, big: 'same again' }))]);
+  expect(await target.rows('SELECT id, v, big, __lsn, __seq, __deleted FROM t ORDER BY id')).toEqual([
+    ['1', '5', 'same again', '1/2', '5', 'f'],
+    ['2', '7', null, '0/8', '0', 't'],
+    ['3', '2', null, '0/1', '0', 'f'],
+  ]);
+});
+
+test('a late deletion deletes no newer row', async () => {
+  const { target, apply } = await tableOf(FIELDS, KEY, { metaColumns: true });
+  await apply([at(7n, 1n, put(1, { v: 1 })), at(7n, 2n, put(2, { v: 2 }))]);
+  await apply([at(7n, 0n, remove(1)), at(7n, 3n, remove(2))]);
+  expect(await target.rows('SELECT id FROM t')).toEqual([['1']]);
 });
