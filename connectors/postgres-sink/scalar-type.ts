@@ -9,10 +9,16 @@ export interface TargetType {
   readonly sql: string;
   /** Element type of the array parameter that carries the column; another one than the column's is cast. */
   readonly parameter: string;
+  /** What a text parameter is cast to; default `sql`. */
+  readonly cast?: string;
   /** The Postgres input text of a decoded value (never of null). */
   readonly text: (value: unknown) => string;
   /** Whether the text may hold characters that an array literal must quote. */
   readonly quoted: boolean;
+  /** What is written for a value that the Avro type does not have, by its Postgres text; default that text. */
+  readonly special?: (text: string) => string;
+  /** The type to take where the target has no type `sql`, or has the column as this one already. */
+  readonly instead?: TargetType;
 }
 
 /** The column type of an Avro schema that is no record, array, map or union. @throws Failure `sink.unsupported_type` (stop) */

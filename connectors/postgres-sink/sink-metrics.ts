@@ -9,6 +9,8 @@ export interface SinkMetrics {
   /** From the commit in the source, which is the record's timestamp, to the commit in the target. */
   endToEnd(table: string, slices: readonly Slice[], nowMs: number): void;
   committed(durationMs: number): void;
+  /** The table takes no more rows. */
+  tableStopped(table: string): void;
 }
 
 export function createSinkMetrics(metrics: Metrics): SinkMetrics {
@@ -16,7 +18,11 @@ export function createSinkMetrics(metrics: Metrics): SinkMetrics {
   const letters = metrics.counter(METRIC.deadLetters, 'Records set aside as dead letters.', ['table']);
   const latency = metrics.seconds(METRIC.endToEndSeconds, 'From source commit to target commit.', ['table']);
   const commit = metrics.seconds(METRIC.commitSeconds, 'Duration of a transaction.', []);
+  const stopped = metrics.gauge(METRIC.tablePaused, '1 while the table takes no rows', ['table']);
   return {
+    tableStopped(table) {
+      stopped.labels(table).set(1);
+    },
     rows(table, op, count) {
       if (count > 0) rows.labels(table, op).inc(count);
     },

@@ -14,6 +14,7 @@ import { createSinkTables } from './offset-table.ts';
 import { Ownership } from './ownership.ts';
 import { type TopicCut, createProgressTable } from './progress-table.ts';
 import type { SinkMetrics } from './sink-metrics.ts';
+import { StoppedTables } from './stopped-tables.ts';
 import { TableFeed } from './table-feed.ts';
 import { DEFAULT_TABLE_OPTIONS, type TableOptions } from './table-options.ts';
 import type { TableName } from './target-table.ts';
@@ -67,6 +68,7 @@ export class Sink {
   readonly #options: SinkOptions;
   readonly #context: SinkContext;
   readonly #feeds: ReadonlyMap<string, TableFeed>;
+  readonly #stopped: StoppedTables;
   readonly #inbox = new Inbox();
   readonly #badRows: BadRowLog;
   readonly #progress: ViewProgress;
@@ -79,6 +81,7 @@ export class Sink {
   constructor(options: SinkOptions, context: SinkContext) {
     this.#options = options;
     this.#context = context;
+    this.#stopped = new StoppedTables(options.tables.size, context.log, context.metrics);
     const { registry, kafka, log, clock } = context;
     this.#badRows = new BadRowLog(log, clock);
     const parts = {
@@ -172,6 +175,7 @@ export class Sink {
     } else if (this.#inbox.isEmpty && (await this.#progress.hasAppeared())) {
       this.#fetch(ownership, fetcher);
     }
+    this.#stopped.pause(fetcher, ownership.held);
     if (this.#inbox.isEmpty) this.#inbox.add(this.#progress.sift(await fetcher.poll(POLL_MAX_MS)));
     return this.#inbox.take(this.#options.bounds);
   }
@@ -194,9 +198,11 @@ export class Sink {
     const writes: PlannedWrite[] = [];
     for (const [topic, feed] of this.#feeds) {
       const own = slices.filter((slice) => slice.topic === topic && slice.records.length > 0);
-      if (own.length > 0) writes.push({ feed, slices: own, write: await feed.plan(client, own) });
+      const write = own.length === 0 ? null : await this.#stopped.guard(feed, () => feed.plan(client, own));
+      if (write !== null) writes.push({ feed, slices: own, write });
     }
-    const advances = ownership.advancesOf(slices);
+    const advances = ownership.advancesOf(slices.filter(({ topic }) => !this.#stopped.has(topic)));
+    if (advances.length === 0) return;
     const startedAt = clock.now();
     const { sinkName, deadLetters = null } = this.#options;
     let recorded: readonly TopicCut[] = [];
@@ -237,7 +243,8 @@ export class Sink {
     await createSinkTables(session.client);
     if (this.#options.deadLetters !== undefined) await createDeadLetterTable(session.client);
     await createProgressTable(session.client);
-    for (const feed of this.#feeds.values()) await feed.ensureNewest(session.client);
+    for (const feed of this.#feeds.values())
+      await this.#stopped.guard(feed, () => feed.ensureNewest(session.client));
     return session;
   }
 

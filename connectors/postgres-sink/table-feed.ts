@@ -9,6 +9,7 @@ import type { DeadLetter } from './dead-letter-table.ts';
 import type { Slice } from './inbox.ts';
 import { withMetaColumns } from './meta-columns.ts';
 import { type TableBinding, bindTable, checkBinding } from './table-binding.ts';
+import { withPresentTypes } from './present-types.ts';
 import type { TableOptions } from './table-options.ts';
 import { type TargetTable, plainName } from './target-table.ts';
 import { ensureTable } from './target-schema.ts';
@@ -55,6 +56,7 @@ export class TableFeed {
   readonly #binding: TableBinding;
   readonly #parts: TableFeedParts;
   readonly #reader: TopicReader;
+  readonly #dropped = new Set<string>();
   #described: TargetTable | null = null;
   #writer: TableWriter | null = null;
 
@@ -174,9 +176,24 @@ export class TableFeed {
     if (described === null || this.#described === described) return;
     const table = withMetaColumns(described, this.#parts.options);
     const bound = await checkBinding(client, this.#binding);
-    await ensureTable(client, table);
+    const target = await withPresentTypes(client, table);
+    await ensureTable(client, target);
     if (!bound) await bindTable(client, this.#binding);
-    this.#writer = new TableWriter(table);
+    this.#writer = new TableWriter(target);
     this.#described = described;
+    this.#tellDropped(target);
+  }
+
+  /** Once per column; one that comes back may be dropped again. */
+  #tellDropped({ columns }: TargetTable): void {
+    for (const { name, isDropped } of columns)
+      if (isDropped !== true) this.#dropped.delete(name);
+      else if (!this.#dropped.has(name)) {
+        this.#dropped.add(name);
+        this.#parts.log.warn(
+          { table: this.label, column: name },
+          'the topic has no such field any more: the column keeps its values, new rows have null; drop it when nobody reads it',
+        );
+      }
   }
 }

@@ -1,5 +1,5 @@
-import { type Client, escapeIdentifier } from 'pg';
-import { Failure } from '../../infra/process/failure.ts';
+import { type Client, escapeIdentifier, escapeLiteral } from 'pg';
+import { Failure, orderFor } from '../../infra/process/failure.ts';
 import { type Column, type TargetTable, plainName, quotedName } from './target-table.ts';
 import { isWider } from './widening.ts';
 
@@ -9,18 +9,46 @@ const FILLFACTOR = 85;
 /**
  * Makes the table hold what its topic's schemas ask for: creates it, adds columns (nullable), widens types. Nothing is
  * ever dropped, renamed or narrowed. Runs before the rows that need it, in a transaction of its own; running it again
- * changes nothing. An advisory lock per table lets several sinks run it at once.
- * @throws Failure `sink.incompatible_table`, `sink.no_unique_key` (stop)
+ * changes nothing. An advisory lock per table lets several sinks run it at once. After an error the session is as before.
+ * @throws Failure `sink.incompatible_table`, `sink.no_unique_key`, `sink.ddl_refused` (stop)
  */
 export async function ensureTable(client: Client, table: TargetTable): Promise<void> {
-  const name = quotedName(table.name);
   await client.query('BEGIN');
+  try {
+    await follow(client, table);
+    await client.query('COMMIT');
+  } catch (error) {
+    // The session is used further, for other tables; if it is gone, the error says so already.
+    await Promise.allSettled([client.query('ROLLBACK')]);
+    throw error;
+  }
+}
+
+async function follow(client: Client, table: TargetTable): Promise<void> {
+  const name = quotedName(table.name);
   await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`millrace ${name}`]);
   await createMissing(client, table);
-  const changes = await columnChanges(client, table);
-  if (changes.length > 0) await client.query(`ALTER TABLE ${name} ${changes.join(', ')}`);
+  const existing = await existingColumns(client, table);
+  const changes = columnChanges(existing.columns, table);
+  if (changes.length > 0) await change(client, table, `ALTER TABLE ${name} ${changes.join(', ')}`);
   await verifyKey(client, table);
-  await client.query('COMMIT');
+  for (const comment of commentChanges(existing, table)) await change(client, table, comment);
+}
+
+/** What Postgres refuses here concerns this table only. @throws Failure `sink.ddl_refused` (stop) */
+async function change(client: Client, table: TargetTable, sql: string): Promise<void> {
+  await client.query(sql).catch((error: unknown) => {
+    if (orderFor(error) !== 'stop') throw error;
+    throw new Failure(
+      'sink.ddl_refused',
+      'stop',
+      `${plainName(table.name)} cannot follow its topic: ${sql}`,
+      {
+        cause: error,
+        fix: 'run the statement as the owner of the table, after dropping what depends on the column (views), and start the sink again',
+      },
+    );
+  });
 }
 
 async function createMissing(client: Client, table: TargetTable): Promise<void> {
@@ -29,9 +57,11 @@ async function createMissing(client: Client, table: TargetTable): Promise<void> 
   // asked first, because IF NOT EXISTS still demands the right to create schemas
   if (known.rowCount === 0) await client.query(`CREATE SCHEMA IF NOT EXISTS ${escapeIdentifier(schema)}`);
   if (await relationKind(client, table)) return;
-  const keys = table.columns.filter((column) => column.key).map((column) => escapeIdentifier(column.name));
+  const keys = table.primaryKey.map(escapeIdentifier);
   const parts = [...table.columns.map(columnDefinition), `PRIMARY KEY (${keys.join(', ')})`];
-  await client.query(
+  await change(
+    client,
+    table,
     `CREATE TABLE ${quotedName(table.name)} (${parts.join(', ')}) WITH (fillfactor = ${FILLFACTOR})`,
   );
 }
@@ -57,23 +87,61 @@ function columnDefinition(column: Column): string {
   return `${escapeIdentifier(column.name)} ${column.type.sql}${column.meta?.constraint ?? ''}`;
 }
 
-async function columnChanges(client: Client, table: TargetTable): Promise<string[]> {
-  const existing = await client.query<{ name: string; type: string }>(
-    `SELECT attname AS name, format_type(atttypid, atttypmod) AS type FROM pg_attribute
-     WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`,
+interface ExistingColumn {
+  readonly name: string;
+  readonly type: string;
+  readonly comment: string | null;
+  /** NOT NULL without a value that an INSERT without the column would take. */
+  readonly isRequired: boolean;
+}
+
+interface Existing {
+  readonly columns: ReadonlyMap<string, ExistingColumn>;
+  readonly comment: string | null;
+}
+
+async function existingColumns(client: Client, table: TargetTable): Promise<Existing> {
+  const found = await client.query<ExistingColumn & { tableComment: string | null }>(
+    `SELECT attname AS name, format_type(atttypid, atttypmod) AS type, col_description(attrelid, attnum) AS comment,
+       attnotnull AND NOT atthasdef AND attidentity = '' AS "isRequired",
+       obj_description(attrelid, 'pg_class') AS "tableComment"
+     FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`,
     [quotedName(table.name)],
   );
-  const types = new Map(existing.rows.map((row) => [row.name, row.type]));
+  return {
+    columns: new Map(found.rows.map((row) => [row.name, row])),
+    comment: found.rows[0]?.tableComment ?? null,
+  };
+}
+
+function columnChanges(existing: ReadonlyMap<string, ExistingColumn>, table: TargetTable): string[] {
   const changes: string[] = [];
   for (const column of table.columns) {
     const wanted = column.type.sql;
-    const found = types.get(column.name);
+    const found = existing.get(column.name);
     if (found === undefined) changes.push(`ADD COLUMN IF NOT EXISTS ${columnDefinition(column)}`);
-    else if (isWider(wanted, found))
+    else if (isWider(wanted, found.type))
       changes.push(`ALTER COLUMN ${escapeIdentifier(column.name)} TYPE ${wanted}`);
-    else if (found !== wanted && !isWider(found, wanted)) throw incompatible(table, column, found);
+    else if (found.type !== wanted && !isWider(found.type, wanted))
+      throw incompatible(table, column, found.type);
   }
+  const filled = new Set(table.columns.filter(({ isDropped }) => isDropped !== true).map(({ name }) => name));
+  for (const { name, isRequired } of existing.values())
+    if (isRequired && !filled.has(name)) changes.push(`ALTER COLUMN ${escapeIdentifier(name)} DROP NOT NULL`);
   return changes;
+}
+
+/** A comment that the topic does not have is left as somebody made it. */
+function commentChanges({ columns, comment }: Existing, table: TargetTable): string[] {
+  const name = quotedName(table.name);
+  const changes = table.columns
+    .filter((column) => column.comment !== undefined && column.comment !== columns.get(column.name)?.comment)
+    .map(
+      (column) =>
+        `COMMENT ON COLUMN ${name}.${escapeIdentifier(column.name)} IS ${escapeLiteral(column.comment ?? '')}`,
+    );
+  if (table.comment === undefined || table.comment === comment) return changes;
+  return [...changes, `COMMENT ON TABLE ${name} IS ${escapeLiteral(table.comment)}`];
 }
 
 function incompatible(table: TargetTable, column: Column, found: string): Failure {

@@ -30,6 +30,10 @@ const SETTINGS = [
   `datestyle = 'ISO, YMD'`,
   `intervalstyle = 'postgres'`,
   'standard_conforming_strings = on',
+  // what the texts of money, arrays and xml mean
+  `lc_monetary = 'C'`,
+  'array_nulls = on',
+  'xmloption = content',
 ];
 
 /** A session in the target database. Disposing it rolls back what is open. */

@@ -22,6 +22,10 @@ export interface Column {
   readonly type: TargetType;
   /** Part of the primary key; filled from the record's key. */
   readonly key: boolean;
+  /** COMMENT ON COLUMN, from the field's `doc`. */
+  readonly comment?: string | undefined;
+  /** The newest schema of the topic has no such field any more. */
+  readonly isDropped?: boolean;
   /** Of a column that is not of the topic's schemas: how a change fills it, and what its definition says besides. */
   readonly meta?: { readonly value: (change: Change) => unknown; readonly constraint: string };
 }
@@ -30,6 +34,10 @@ export interface Column {
 export interface TargetTable {
   readonly name: TableName;
   readonly columns: readonly Column[];
+  /** Columns of the primary key, in the order of the topic's key. */
+  readonly primaryKey: readonly string[];
+  /** COMMENT ON TABLE, from the record's `doc`. */
+  readonly comment?: string | undefined;
 }
 
 /** `schema.table`, quoted. */
@@ -49,7 +57,7 @@ export const VALUE_COLUMN = 'value';
 const ENVELOPE = new Set(CHANGE_EVENT_FIELDS.map((field) => field.name));
 
 /** The fields of a record schema; one field of the given name for any other schema. */
-function fieldsOf(schema: AvroSchema, name: string): readonly AvroField[] {
+export function fieldsOf(schema: AvroSchema, name: string): readonly AvroField[] {
   const bare = withoutNull(schema);
   return typeof bare === 'object' && 'fields' in bare ? bare.fields : [{ name, type: bare }];
 }
@@ -71,20 +79,24 @@ export function describeTable(
   checkKey(name, keyFields, known);
   const columns = new Map<string, Column>();
   for (const column of known?.columns ?? []) columns.set(column.name, column);
-  for (const field of keyFields) {
+  const keys = keyFields.map((field) => {
     const twin = valueFields.find((candidate) => candidate.name === field.name);
-    addColumn(name, columns, columnOf(name, twin === undefined ? field : twinOf(name, field, twin), true));
-  }
-  for (const field of valueFields) {
-    if (ENVELOPE.has(field.name) || keyFields.some((key) => key.name === field.name)) continue;
-    addColumn(name, columns, columnOf(name, field, false));
-  }
-  return { name, columns: [...columns.values()] };
+    return columnOf(name, twin === undefined ? field : twinOf(name, field, twin), true);
+  });
+  const values = valueFields.filter((field) => !ENVELOPE.has(field.name));
+  // A table's own order is that of its value; a key that is not in there goes first.
+  for (const key of keys)
+    if (!values.some((field) => field.name === key.field)) addColumn(name, columns, key);
+  for (const field of values)
+    addColumn(name, columns, keys.find((key) => key.field === field.name) ?? columnOf(name, field, false));
+  return { ...known, name, columns: [...columns.values()], primaryKey: keys.map((key) => key.name) };
 }
 
 function checkKey(name: TableName, keyFields: readonly AvroField[], known: TargetTable | null): void {
   if (known === null) return;
-  const before = known.columns.filter((column) => column.key).map((column) => column.field);
+  const before = known.primaryKey.map(
+    (key) => known.columns.find((column) => column.name === key)?.field ?? key,
+  );
   const now = keyFields.map((field) => field.name);
   if (before.length === now.length && before.every((field, i) => field === now[i])) return;
   throw new Failure(
@@ -120,7 +132,7 @@ function columnOf(table: TableName, field: AvroField, key: boolean): Column {
       `field ${name} of ${plainName(table)} has ${bytes} bytes, Postgres keeps ${IDENTIFIER_BYTES_MAX}`,
       { fix: 'give the field a shorter name' },
     );
-  return { name, field: field.name, type: targetType(field), key };
+  return { name, field: field.name, type: targetType(field), key, comment: field.doc };
 }
 
 function addColumn(table: TableName, columns: Map<string, Column>, column: Column): void {

@@ -8,6 +8,8 @@ import type { SchemaRegistry } from '../../schemas/serde/schema-registry.ts';
 import { FRAME_BYTES, bodyOf, schemaIdOf } from '../../schemas/serde/wire-format.ts';
 import type { ConsumerRecord } from '../kafka/port.ts';
 import type { Change, Fields } from './batch.ts';
+import { absentFields, withNewest } from './newest-schema.ts';
+import { withSpecials } from './special-text.ts';
 import { isTruncation, metaOfEvent, rowOf, unavailable } from './debezium-change.ts';
 import { metaOfRow, metaOfTombstone } from './meta-columns.ts';
 import { KEY_COLUMN, type TableName, type TargetTable, VALUE_COLUMN, describeTable } from './target-table.ts';
@@ -20,6 +22,8 @@ interface Writer {
   readonly schema: AvroSchema;
   /** A bare value is wrapped, so that everything after it sees fields. */
   readonly isRecord: boolean;
+  /** Fields that the table has and this schema has not. */
+  absent: readonly string[];
   readonly isDebezium: boolean;
 }
 
@@ -63,7 +67,8 @@ export class TopicReader {
     const value = await this.#registry.latest(`${this.topic}-value`);
     if (value !== null) this.#hasDebezium ||= isDebeziumEnvelope(value.schema);
     const row = value === null ? null : rowRecord(value.schema);
-    this.#table = describeTable(this.#name, key.schema, row, this.#table);
+    const table = describeTable(this.#name, key.schema, row, this.#table);
+    this.#table = row === null ? table : withNewest(table, row);
   }
 
   /**
@@ -71,6 +76,7 @@ export class TopicReader {
    * @throws Failure what describeTable and the registry throw
    */
   async prepare(records: readonly ConsumerRecord[]): Promise<void> {
+    const before = this.#table;
     for (const record of records) {
       const keyId = frameIdOf(record.key);
       const valueId = frameIdOf(record.value);
@@ -81,6 +87,14 @@ export class TopicReader {
       const row = value === null ? null : rowRecord(value.schema);
       this.#table = describeTable(this.#name, key.schema, row, this.#table);
     }
+    if (this.#table !== null && this.#table !== before) await this.#renewed(this.#table);
+  }
+
+  async #renewed(table: TargetTable): Promise<void> {
+    const newest = await this.#registry.latest(`${this.topic}-value`);
+    const row = newest === null ? null : rowRecord(newest.schema);
+    this.#table = row === null ? table : withNewest(table, row);
+    for (const writer of this.#values.values()) writer.absent = absentFields(table, rowRecord(writer.schema));
   }
 
   /**
@@ -108,21 +122,31 @@ export class TopicReader {
     if (bytes === null)
       return { keyBody, key, row: null, unchanged: NOTHING, meta: this.#metaOfTombstone(record) };
     const row = this.#decoded(this.#values, bytes, VALUE_COLUMN, record);
-    if (this.#isDebezium(bytes)) return this.#debeziumChange(keyBody, key, row, record);
+    const absent = this.#values.get(schemaIdOf(bytes))?.absent ?? NOTHING;
+    if (this.#isDebezium(bytes)) return this.#debeziumChange(keyBody, key, row, absent, record);
     const named = row['__unchanged'];
-    const unchanged = Array.isArray(named) && named.length > 0 ? named : NOTHING;
-    return { keyBody, key, row, unchanged, meta: this.#keepsMeta ? metaOfRow(row) : undefined };
+    const unchanged = joined(Array.isArray(named) ? named : NOTHING, absent);
+    const meta = this.#keepsMeta ? metaOfRow(row) : undefined;
+    return { keyBody, key, row: whole(row, record), unchanged, meta };
   }
 
-  #debeziumChange(keyBody: string, key: Fields, event: Fields, record: ConsumerRecord): Change {
+  #debeziumChange(
+    keyBody: string,
+    key: Fields,
+    event: Fields,
+    absent: readonly string[],
+    record: ConsumerRecord,
+  ): Change {
     const meta = this.#keepsMeta ? metaOfEvent(event) : undefined;
+    let row: Fields | null;
+    let unchanged = NOTHING;
     try {
-      const row = rowOf(event);
-      const unchanged = row === null ? NOTHING : unavailable(row, record.headers);
-      return { keyBody, key, row, unchanged, meta };
+      row = rowOf(event);
+      if (row !== null) unchanged = joined(unavailable(row, record.headers), absent);
     } catch (error) {
       throw poison(record, error);
     }
+    return { keyBody, key, row: row === null ? null : whole(row, record), unchanged, meta };
   }
 
   /** In the debezium envelope the event before it says where the deletion was, in another count of LSNs than the header. */
@@ -169,11 +193,27 @@ export class TopicReader {
     const serde = AvroSerde.reader<unknown>(this.#registry, schema);
     await serde.load(id);
     const isRecord = typeof schema === 'object' && 'fields' in schema;
-    const loaded = { serde, schema, isRecord, isDebezium: isDebeziumEnvelope(schema) };
+    const loaded = { serde, schema, isRecord, isDebezium: isDebeziumEnvelope(schema), absent: NOTHING };
     this.#hasDebezium ||= loaded.isDebezium;
     known.set(id, loaded);
     return loaded;
   }
+}
+
+/** With the special values that the headers tell. */
+function whole(row: Fields, record: ConsumerRecord): Fields {
+  if (record.headers.length === 0) return row;
+  try {
+    return withSpecials(row, record.headers);
+  } catch (error) {
+    throw poison(record, error);
+  }
+}
+
+/** Most records have neither. */
+function joined(named: readonly string[], absent: readonly string[]): readonly string[] {
+  if (absent.length === 0) return named.length === 0 ? NOTHING : named;
+  return [...named, ...absent];
 }
 
 /** Null for no bytes, and for bytes that are not framed. */

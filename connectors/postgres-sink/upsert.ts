@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { escapeIdentifier } from 'pg';
 import { ArrayLiteral } from './array-literal.ts';
 import type { Change, TableBatch } from './batch.ts';
+import { SpecialText } from './special-text.ts';
 import { DELETED_COLUMN, POSITION_COLUMNS } from './meta-columns.ts';
 import { type Column, type TargetTable, quotedName } from './target-table.ts';
 
@@ -132,8 +133,8 @@ function condition(word: string, table: TargetTable, given: (column: string) => 
 }
 
 function selected(column: Column, index: number): string {
-  const { sql, parameter } = column.type;
-  return parameter === 'text' && sql !== 'text' ? `u.c${index}::${sql}` : `u.c${index}`;
+  const { sql, parameter, cast = sql } = column.type;
+  return parameter === 'text' && cast !== 'text' ? `u.c${index}::${cast}` : `u.c${index}`;
 }
 
 function unnested(columns: readonly Column[]): string {
@@ -148,6 +149,8 @@ function parameters(columns: readonly Column[], rows: readonly Change[]): string
     for (const change of rows) {
       const value = valueOf(column, change) ?? null;
       if (value === null) literal.addNull();
+      else if (value instanceof SpecialText)
+        literal.add(column.type.special?.(value.text) ?? value.text, true);
       else literal.add(column.type.text(value), column.type.quoted);
     }
     return literal.toString();

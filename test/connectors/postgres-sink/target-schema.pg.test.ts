@@ -1,6 +1,7 @@
 import { expect, inject, onTestFinished, test } from 'vitest';
 import type { AvroField, AvroRecord } from '../../../schemas/avro-schema.ts';
 import { ensureTable } from '../../../connectors/postgres-sink/target-schema.ts';
+import { withPresentTypes } from '../../../connectors/postgres-sink/present-types.ts';
 import { describeTable } from '../../../connectors/postgres-sink/target-table.ts';
 import { type TargetDatabase, createTargetDatabase } from './target-database.ts';
 
@@ -92,6 +93,53 @@ test('a column of another type is refused with the statement that would mend it'
     message: expect.stringContaining('column n of Sales "x".Order lines is text'),
     fix: expect.stringContaining('ALTER COLUMN "n" TYPE integer'),
   });
+});
+
+test('a type that the target lacks is taken by its natural one; a column that is that already stays so', async () => {
+  const target = await database();
+  await using session = await target.openSession();
+  const follow = async (...fields: AvroField[]): Promise<void> =>
+    ensureTable(session.client, await withPresentTypes(session.client, table(...fields)));
+  const mood = (name: string): AvroField => ({ name, type: 'string', 'pg.type': 'public.mood' });
+  await target.client.query(
+    'CREATE SCHEMA "Sales ""x"""; ' +
+      'CREATE TABLE "Sales ""x"""."Order lines" (id int8, no int4, old jsonb, PRIMARY KEY (id, no))',
+  );
+  const items = { type: 'array', items: 'int' } as const;
+  await follow(mood('early'), { name: 'old', type: items, 'pg.type': 'integer[]' });
+  await target.client.query(`CREATE TYPE mood AS ENUM ('sad')`);
+  await follow(mood('early'), mood('late'));
+  expect((await columns(target)).slice(2).map(([name, type]) => [name, type])).toEqual([
+    ['old', 'jsonb'],
+    ['early', 'text'],
+    ['late', 'mood'],
+  ]);
+});
+
+test('a change that Postgres refuses is named, and the session is as before', async () => {
+  const target = await database();
+  await using session = await target.openSession();
+  await ensureTable(session.client, table({ name: 'n', type: 'int' }));
+  await target.client.query('CREATE VIEW v AS SELECT n FROM "Sales ""x"""."Order lines"');
+  await expect(ensureTable(session.client, table({ name: 'n', type: 'long' }))).rejects.toMatchObject({
+    code: 'sink.ddl_refused',
+    message: expect.stringContaining('ALTER COLUMN "n" TYPE bigint'),
+  });
+  await ensureTable(session.client, table({ name: 'n', type: 'int' }));
+});
+
+test('a column that nothing fills any more takes null', async () => {
+  const target = await database();
+  await using session = await target.openSession();
+  await ensureTable(session.client, table({ name: 'n', type: 'int' }));
+  await target.client.query(
+    'ALTER TABLE "Sales ""x"""."Order lines" ADD gone int NOT NULL, ALTER n SET NOT NULL',
+  );
+  await ensureTable(session.client, table({ name: 'n', type: 'int' }));
+  expect((await columns(target)).slice(2)).toEqual([
+    ['n', 'integer', 't'],
+    ['gone', 'integer', 'f'],
+  ]);
 });
 
 test('a table without a unique index over the key is refused; a unique index serves in any order of columns', async () => {

@@ -21,7 +21,16 @@ test('the envelope is no part of the table, and a key column is there once', () 
 test('a key column has the origin type that only the value schema names', () => {
   const key = record({ name: 'code', type: 'string' });
   const value = record({ name: 'code', type: 'string', 'pg.type': 'character varying(8)' });
-  expect(described(NAME, key, value, null)).toEqual(['code character varying key']);
+  expect(described(NAME, key, value, null)).toEqual(['code character varying(8) key']);
+});
+
+test('columns stand in the order of the value, and the primary key in that of the key', () => {
+  const key = record({ name: 'b', type: 'int' }, { name: 'a', type: 'int' });
+  const value = record({ name: 'a', type: 'int' }, { name: 'x', type: 'int' }, { name: 'b', type: 'int' });
+  const table = describeTable(NAME, key, value, null);
+  expect(table.columns.map(({ name }) => name)).toEqual(['a', 'x', 'b']);
+  expect(table.primaryKey).toEqual(['b', 'a']);
+  expect(describeTable(NAME, key, value, table)).toEqual(table);
 });
 
 test('a bare key is the column "key", a bare value the column "value"', () => {

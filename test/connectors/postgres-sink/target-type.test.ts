@@ -58,29 +58,129 @@ test.each<[unknown, string, unknown, string]>([
   }
 });
 
+const nullable = (type: unknown): unknown => ['null', type];
+const list = (items: unknown): unknown => ({ type: 'array', items: nullable(items) });
+const recordOf = (...fields: [string, unknown][]): unknown => ({
+  type: 'record',
+  name: 'r',
+  fields: fields.map(([name, type]) => ({ name, type })),
+});
+const DECIMAL = logical('bytes', 'decimal', { precision: 10, scale: 2 });
+const POINT = recordOf(['x', 'double'], ['y', 'double']);
+
+test.each<[unknown, string, string, string?]>([
+  ['boolean', 'bit(1)', 'text', 'bit(1)'],
+  ['int', 'smallint', 'smallint'],
+  ['long', 'oid', 'oid'],
+  ['long', 'xid', 'xid'],
+  ['float', 'real', 'real'],
+  [DECIMAL, 'money', 'money'],
+  [logical('bytes', 'decimal', { precision: 5, scale: 0 }), 'numeric(3,-2)', 'numeric'],
+  [logical('bytes', 'decimal', { precision: 4, scale: 4 }), 'numeric(2,4)', 'numeric'],
+  [logical('bytes', 'decimal', { precision: 38, scale: 6 }), 'numeric', 'numeric'],
+  [logical('bytes', 'decimal', { precision: 38, scale: 2 }), 'numeric(10,4)', 'numeric'],
+  [logical('long', 'timestamp-micros'), 'timestamp without time zone', 'timestamp without time zone'],
+  [logical('long', 'time-micros'), 'time(3) without time zone', 'time without time zone'],
+  ['string', 'character varying(20)', 'character varying'],
+  ['string', 'character(3)', 'bpchar'],
+  ['string', 'bit(5)', 'text', 'bit(5)'],
+  ['string', 'numeric(60,3)', 'numeric'],
+  ['string', 'jsonb', 'jsonb'],
+  ['string', '"char"', 'text', '"char"'],
+  ['string', 'interval day to second(3)', 'interval'],
+  ['string', 'time(3) with time zone', 'time with time zone'],
+  ['string', 'integer[]', 'text', 'integer[]'],
+  ['string', 'character varying(9)[]', 'text', 'character varying[]'],
+  ['string', 'box', 'text', 'box'],
+  [list('int'), 'smallint[]', 'text', 'smallint[]'],
+  [list(DECIMAL), 'numeric(10,2)[]', 'text', 'numeric[]'],
+  [list(POINT), 'point[]', 'text', 'point[]'],
+  [POINT, 'point', 'point'],
+])('%j from a source column of %s keeps that type', (type, declared, parameter, cast) => {
+  expect(targetType(field(type, declared))).toMatchObject({
+    sql: declared,
+    parameter,
+    cast: cast ?? parameter,
+  });
+});
+
 test.each<[unknown, string, string, string]>([
-  ['int', 'smallint', 'smallint', 'smallint'],
-  ['long', 'oid', 'oid', 'oid'],
-  ['float', 'real', 'real', 'real'],
-  ['string', 'character varying(20)', 'character varying', 'character varying'],
-  ['string', 'character(3)', 'bpchar', 'bpchar'],
-  ['string', 'numeric(60,3)', 'numeric', 'numeric'],
-  ['string', 'jsonb', 'jsonb', 'jsonb'],
-  ['string', 'interval', 'interval', 'interval'],
-  ['string', 'time(3) with time zone', 'time with time zone', 'time with time zone'],
-  ['string', 'integer[]', 'integer[]', 'text'],
-  ['string', 'character varying(9)[]', 'character varying[]', 'text'],
-])('%s from a source column of %s keeps that type', (type, declared, sql, parameter) => {
-  expect(targetType(field(type, declared))).toMatchObject({ sql, parameter });
+  ['string', 'sales.order_state', 'sales.order_state', 'text'],
+  ['string', '"S p"."odd ""type"[]', '"S p"."odd ""type"[]', 'text'],
+  [DECIMAL, 'public.price', 'public.price', 'numeric(10,2)'],
+  [list(DECIMAL), 'public.price[]', 'public.price[]', 'numeric(10,2)[]'],
+  [list(logical('int', 'date')), 'public.days', 'public.days', 'date[]'],
+  [{ type: 'array', items: 'float' }, 'public.vector(3)', 'public.vector', 'double precision[]'],
+  [{ type: 'map', values: nullable('string') }, 'public.hstore', 'public.hstore', 'jsonb'],
+  [recordOf(['a', nullable('int')]), 'public.address', 'public.address', 'jsonb'],
+])('%j from a source column of %s keeps that type where the target has it', (type, declared, cast, sql) => {
+  expect(targetType(field(type, declared))).toMatchObject({
+    sql: declared,
+    parameter: 'text',
+    cast,
+    instead: { sql },
+  });
+});
+
+test.each<[unknown, string, unknown, string]>([
+  ['boolean', 'bit(1)', true, '1'],
+  [list('boolean'), 'boolean[]', [true, false, null], '{"1","0",NULL}'],
+  [list('string'), 'text[]', ['', 'NULL', 'a"\\b'], '{"","NULL","a\\"\\\\b"}'],
+  [list('string'), 'box[]', ['(3,4),(1,2)', '(1,1),(0,0)'], '{"(3,4),(1,2)";"(1,1),(0,0)"}'],
+  [list(DECIMAL), 'money[]', [{ unscaled: -5n, scale: 2 }], '{"-0.05"}'],
+  [POINT, 'point', { x: Number.NaN, y: -0 }, '(NaN,-0)'],
+  [{ type: 'array', items: 'float' }, 'public.vector', [1, 2.5], '[1,2.5]'],
+  [list('float'), 'real[]', [1, 2.5], '{"1","2.5"}'],
+  [
+    { type: 'map', values: nullable('string') },
+    'public.hstore',
+    { a: null, 'b"': 'c' },
+    '"a"=>NULL,"b\\""=>"c"',
+  ],
+  [
+    recordOf(['dim', 'int'], ['indices', { type: 'array', items: 'int' }], ['values', 'x']),
+    'public.sparsevec',
+    { dim: 5, indices: [1, 3], values: [1.5, 2] },
+    '{1:1.5,3:2}/5',
+  ],
+  [
+    recordOf(['street', nullable('string')], ['no', nullable('int')], ['flag', nullable('boolean')]),
+    'public.address',
+    { street: 'Main "St", 1', no: null, flag: false },
+    '("Main \\"St\\", 1",,"0")',
+  ],
+])('%j becomes the text that %s reads', (type, declared, value, text) => {
+  expect(targetType(field(type, declared)).text(value)).toBe(text);
+});
+
+test.each([
+  ['0101000000000000000000f03f0000000000000040', '0101000020e6100000000000000000f03f0000000000000040'],
+  ['00000000013ff00000000000004000000000000000', '0020000001000010e63ff00000000000004000000000000000'],
+])('well-known binary %s gets its SRID back', (wkb, ewkb) => {
+  const geometry = targetType(
+    field(recordOf(['srid', nullable('int')], ['wkb', 'bytes']), 'public.geometry'),
+  );
+  expect(geometry.text({ srid: 4326, wkb: Buffer.from(wkb, 'hex') })).toBe(ewkb);
+  expect(geometry.text({ srid: null, wkb: Buffer.from(wkb, 'hex') })).toBe(wkb);
+});
+
+test('a special value in a column of jsonb is a JSON string, elsewhere its text', () => {
+  expect(targetType(field(list('int'))).special?.('{{1}}')).toBe('"{{1}}"');
+  expect(targetType(field(list('int'), 'integer[]')).special).toBeUndefined();
 });
 
 test.each<[unknown, string, string]>([
-  ['string', 'sales.order_state', 'text'],
   ['string', '"odd type"', 'text'],
+  ['string', 'regclass', 'text'],
+  ['string', 'public.t; DROP TABLE t', 'text'],
+  ['string', "public.vector(3') --", 'text'],
   ['string', 'text; DROP TABLE t', 'text'],
   ['int', 'text', 'integer'],
   ['double', 'numeric(10,2)', 'double precision'],
   [logical('bytes', 'decimal', { precision: 10, scale: 2 }), 'numeric(12,1)', 'numeric(10,2)'],
+  [list('int'), 'integer', 'jsonb'],
+  [list('int'), 'text[]', 'jsonb'],
+  [{ type: 'map', values: 'string' }, 'text', 'jsonb'],
 ])('%j declared as %s falls back to %s', (type, declared, sql) => {
   expect(targetType(field(type, declared)).sql).toBe(sql);
 });

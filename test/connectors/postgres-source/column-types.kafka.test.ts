@@ -7,19 +7,16 @@ import { type Event, KafkaView } from './cdc-topic.ts';
 import { createSourceDatabase } from './source-database.ts';
 import { startSource } from './source-process.ts';
 import { isSpecial } from './type-case.ts';
-import { MATRIX_SETUP, TYPE_MATRIX, printingSettings } from './type-matrix.ts';
+import {
+  MATRIX_ROWS,
+  MATRIX_SETUP,
+  MATRIX_TABLE,
+  TYPE_MATRIX,
+  matrixInsert,
+  printingSettings,
+} from './type-matrix.ts';
 
 const STREAMING = '"msg":"streaming"';
-const ROWS = Math.max(...TYPE_MATRIX.map(({ values }) => values.length));
-
-function insertRow(row: number): string {
-  const values = TYPE_MATRIX.map(({ values, type }) => {
-    const sql = values[row]?.[0];
-    return sql === undefined ? 'NULL' : `(${sql})::${type}`;
-  });
-  return `INSERT INTO matrix VALUES (${row}, ${values.join(', ')}, 0)`;
-}
-
 /** What a reader of row `row` must see, and what the header must say beside it. */
 function expectedRow(row: number): { readonly values: object; readonly specials: object } {
   const values: Record<string, unknown> = {};
@@ -54,15 +51,14 @@ test('S121 S122 S123 S125 S126 S127 S128 S129 every type arrives exactly, from t
   await using database = await createSourceDatabase();
   await using view = await KafkaView.open();
   await database.sql(`${MATRIX_SETUP}; ${printingSettings(database.name)}`);
-  const columns = TYPE_MATRIX.map(({ column, type }) => `${column} ${type}`);
-  await database.sql(`CREATE TABLE matrix (id int PRIMARY KEY, ${columns.join(', ')}, touched int)`);
-  for (let row = 0; row < ROWS; row++) await database.sql(insertRow(row));
+  await database.sql(MATRIX_TABLE);
+  for (let row = 0; row < MATRIX_ROWS; row++) await database.sql(matrixInsert(row));
   await using source = startSource(database, { tables: 'public.matrix' });
   await source.logged(STREAMING);
   await database.sql('UPDATE matrix SET touched = 1');
-  const events = await view.eventsOnce(`${database.name}.public.matrix`, 2 * ROWS);
-  expect(events).toHaveLength(2 * ROWS);
-  for (let row = 0; row < ROWS; row++) {
+  const events = await view.eventsOnce(`${database.name}.public.matrix`, 2 * MATRIX_ROWS);
+  expect(events).toHaveLength(2 * MATRIX_ROWS);
+  for (let row = 0; row < MATRIX_ROWS; row++) {
     const [read, updated] = events.filter(({ key }) => key?.['id'] === row);
     expect([read?.op, updated?.op]).toEqual(['r', 'u']);
     const { values, specials } = expectedRow(row);

@@ -25,3 +25,16 @@ export const printingSettings = (database: string): string =>
     .join('\n');
 
 export const TYPE_MATRIX: readonly TypeCase[] = [...SCALAR_CASES, ...NESTED_CASES];
+
+export const MATRIX_TABLE = `CREATE TABLE matrix (id int PRIMARY KEY, ${TYPE_MATRIX.map(({ column, type }) => `${column} ${type}`).join(', ')}, touched int)`;
+
+export const MATRIX_ROWS = Math.max(...TYPE_MATRIX.map(({ values }) => values.length));
+
+/** Inserts the values that every column has at place `row`, null where it has fewer. */
+export function matrixInsert(row: number): string {
+  const values = TYPE_MATRIX.map(({ values, type }) => {
+    const sql = values[row]?.[0];
+    return sql === undefined ? 'NULL' : `(${sql})::${type}`;
+  });
+  return `INSERT INTO matrix VALUES (${row}, ${values.join(', ')}, 0)`;
+}

@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest';
+import { createSinkFixture } from './sink-fixture.ts';
+import { versions } from './write-audit.ts';
+
+const POLL = { interval: 20, timeout: 30_000 };
+
+test('a table that cannot follow its topic stops alone and keeps its place; mended, it goes on from there', async () => {
+  const fixture = await createSinkFixture();
+  const counts = (): Promise<unknown> =>
+    fixture.target.rows('SELECT (SELECT count(*) FROM good), (SELECT count(*) FROM bad)').catch(String);
+  await fixture.target.client.query('CREATE TABLE bad (id int PRIMARY KEY, version text)');
+  const [good, bad] = [await fixture.writer('good'), await fixture.writer('bad')];
+  await good.write(versions(1));
+  await bad.write(versions(1));
+  const first = await fixture.start(['bad', 'good']);
+  await expect.poll(counts, POLL).toEqual([['40', '0']]);
+  expect(first.readiness()).toBeNull();
+  expect(await first.metrics.text()).toContain('millrace_table_paused{table="public.bad"} 1');
+  await first.stop();
+  await fixture.target.client.query('ALTER TABLE bad ALTER COLUMN version TYPE int USING version::int');
+  await fixture.start(['bad', 'good']);
+  await expect.poll(counts, POLL).toEqual([['40', '40']]);
+});
