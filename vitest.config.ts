@@ -8,13 +8,8 @@ const CONTAINER_TESTS = ['test/**/*.containers.test.ts'];
 const SOURCE_SERVER_TESTS = ['pg', 'kafka'].map(
   (servers) => `test/connectors/postgres-source/*.${servers}.test.ts`,
 );
-// What is broken there is Kafka, its rights, the registry or the line, whichever Postgres it is.
-const ANY_POSTGRES_TESTS = [
-  'test/**/*.cluster.kafka.test.ts',
-  ...['dead-line', 'forbidden-topic', 'registry', 'topic-gone'].map(
-    (name) => `test/connectors/postgres-source/${name}.kafka.test.ts`,
-  ),
-];
+// They start brokers of their own and bend those, whichever Postgres supplies the rows.
+const CLUSTER_TESTS = ['test/**/*.cluster.kafka.test.ts'];
 
 // More than the two processors of a small machine: most tests wait for servers, or for a time to pass.
 const WORKERS_MAX = 3;
@@ -54,7 +49,7 @@ export default defineConfig({
         test: {
           name: `postgres-${major}`,
           include: SOURCE_SERVER_TESTS,
-          exclude: ANY_POSTGRES_TESTS,
+          exclude: CLUSTER_TESTS,
           globalSetup: ['test/support/global-stack.ts', 'test/support/older-postgres.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
