@@ -9,6 +9,11 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
+/** @param sorted ascending. @param part from 0 to 1: 0.5 for the median */
+export function percentile(sorted: Float64Array, part: number): number {
+  return sorted[Math.max(0, Math.ceil(sorted.length * part) - 1)] ?? Number.NaN;
+}
+
 /** One figure, as `--json` prints it: ratios are such that larger is better for us. */
 export interface Figure {
   readonly bench: string;

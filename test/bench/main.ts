@@ -6,6 +6,7 @@ import type { Options } from '../../infra/process/options.ts';
 import { stackOptions, stackRequest } from '../../infra/local/stack-options.ts';
 import { startStack } from '../../infra/local/start-stack.ts';
 import { CLIENTS } from './client.ts';
+import { endToEnd } from './end-to-end/end-to-end.ts';
 import { figures } from './figures.ts';
 import type { Figure } from './figures.ts';
 import { idle } from './idle.ts';
@@ -28,6 +29,7 @@ type Bench = (typeof BENCHES)[number];
 const OWN: Readonly<Record<string, (argv: readonly string[]) => Promise<number>>> = {
   source: sourceBench,
   'source-latency': sourceLatency,
+  'end-to-end': endToEnd,
   outbox: outboxLatency,
   restart: restartBench,
   ...engineBenches,

@@ -130,8 +130,3 @@ async function sendRange(
     if (types.has(eventType(n))) records.push(encoder.record(nexmarkEvent(times, n)));
   if (records.length > 0) await producer.send(records);
 }
-
-/** Of ascending values. */
-export function percentile(sorted: Float64Array, part: number): number {
-  return sorted[Math.max(0, Math.ceil(sorted.length * part) - 1)] ?? Number.NaN;
-}

@@ -36,6 +36,10 @@ kill, with the start of the process and the wait for its commits.`;
 const OPTIONS = {
   ...stackOptions,
   keys: { schema: z.coerce.number().int().positive().default(1_000_000), help: 'keys of state' },
+  state: {
+    schema: z.enum(['disk', 'memory']).default('disk'),
+    help: 'where the state is; of a state in memory nothing is left by a kill, so that warm is cold',
+  },
   memoryMib: {
     schema: z.coerce.number().int().positive().optional(),
     help: 'limit of the memory of the processor and of the files it uses (cgroup v1, as root), MiB; default: none',
@@ -48,6 +52,7 @@ interface Bench {
   readonly registryUrl: string;
   readonly brokers: string;
   readonly prefix: string;
+  /** Empty: state in memory. */
   readonly stateDir: string;
   readonly limit: MemoryLimit | null;
 }
@@ -125,6 +130,10 @@ async function restart(
   return [processor, `caught up after ${(ms / 1_000).toFixed(1)} s, ${cpu}, ${read}`];
 }
 
+async function removeState(path: string): Promise<void> {
+  if (path !== '') await rm(path, { recursive: true, force: true });
+}
+
 async function run(bench: Bench, keys: number, say: (line: string) => void): Promise<void> {
   await write(bench, 0, keys);
   const startedMs = performance.now();
@@ -139,9 +148,7 @@ async function run(bench: Bench, keys: number, say: (line: string) => void): Pro
     let line: string;
     [processor, line] = await restart(bench, processor, keys, () => Promise.resolve());
     say(`warm: ${line}, RSS ${Math.round(processor.cost.rssMib)} MiB`);
-    [processor, line] = await restart(bench, processor, keys + 2 * MISSED, () =>
-      rm(bench.stateDir, { recursive: true, force: true }),
-    );
+    [processor, line] = await restart(bench, processor, keys + 2 * MISSED, () => removeState(bench.stateDir));
     say(`cold: ${line}, RSS at most ${Math.round(processor.cost.peakMib)} MiB`);
   } finally {
     await processor.kill();
@@ -155,7 +162,7 @@ export async function restartBench(argv: readonly string[]): Promise<number> {
     process.stdout.write(parsed.text);
     return 0;
   }
-  const { keys, memoryMib } = parsed.options;
+  const { keys, state, memoryMib } = parsed.options;
   const say = (line: string): void => void process.stdout.write(`${line}\n`);
   say(METHOD);
   await using stack = await startStack(
@@ -178,13 +185,15 @@ export async function restartBench(argv: readonly string[]): Promise<number> {
   const cut = encodeProgress({ endLsn: 1n, commitTs: 1n, systemId: '1', offsets: {} });
   const timestamp = systemClock.now();
   await producer.send([{ topic: progress, partition: 0, timestamp, key: Buffer.from('slot'), value: cut }]);
-  const stateDir = await mkdtemp(join(tmpdir(), 'millrace-restart-'));
+  const stateDir = state === 'memory' ? '' : await mkdtemp(join(tmpdir(), 'millrace-restart-'));
   using limit = memoryMib === undefined ? null : new MemoryLimit(memoryMib);
-  say(`${keys} keys${memoryMib === undefined ? '' : `, memory limited to ${memoryMib} MiB`}`);
+  say(
+    `${keys} keys, state: ${state}${memoryMib === undefined ? '' : `, memory limited to ${memoryMib} MiB`}`,
+  );
   try {
     await run({ kafka, producer, registryUrl, brokers, prefix, stateDir, limit }, keys, say);
   } finally {
-    await rm(stateDir, { recursive: true, force: true });
+    await removeState(stateDir);
   }
   return 0;
 }

@@ -1,9 +1,10 @@
 import { Client } from 'pg';
-import { orderSql } from './orders-table.ts';
 
 /** What the writer is told, as JSON. */
 export interface WriterSpec {
   readonly url: string;
+  /** Of a transaction; each `{id}` in it becomes its number. */
+  readonly sql: string;
   readonly firstId: number;
   readonly transactions: number;
   readonly perSecond: number;
@@ -30,7 +31,7 @@ async function connect(url: string): Promise<Client> {
 }
 
 /** Sends transaction after transaction when it is due: an open loop. */
-async function write({ url, firstId, transactions, perSecond }: WriterSpec): Promise<Written> {
+async function write({ url, sql, firstId, transactions, perSecond }: WriterSpec): Promise<Written> {
   const clients = await Promise.all(Array.from({ length: CONNECTIONS }, () => connect(url)));
   const free = [...clients];
   const started = nowMs();
@@ -40,7 +41,7 @@ async function write({ url, firstId, transactions, perSecond }: WriterSpec): Pro
   let sent = 0;
   let ended = 0;
   const send = async (client: Client, i: number): Promise<void> => {
-    await client.query(orderSql(firstId + i));
+    await client.query(sql.replaceAll('{id}', String(firstId + i)));
     committed[i] = nowMs();
     free.push(client);
     if (++ended === transactions) done.resolve();

@@ -33,6 +33,5 @@ export async function writeOrders(
   END $$`);
 }
 
-/** One order as SQL of its own. */
-export const orderSql = (id: number): string =>
-  `INSERT INTO orders ${ROW} FROM (VALUES (${id}::int8)) AS v (i)`;
+/** One order as SQL of its own, for the writer of transactions that are due. */
+export const ORDER_SQL = `INSERT INTO orders ${ROW} FROM (VALUES ({id}::int8)) AS v (i)`;

@@ -21,7 +21,7 @@ import { openPlace, untilInterrupted } from './bench-place.ts';
 import type { BenchPlace } from './bench-place.ts';
 import { startDebezium } from './debezium-worker.ts';
 import type { WriterSpec, Written } from './latency-writer.ts';
-import { FINISH, ORDERS } from './orders-table.ts';
+import { FINISH, ORDERS, ORDER_SQL } from './orders-table.ts';
 import { startSourceRole } from './source-role.ts';
 
 const COMMAND = 'npm run bench -- source-latency';
@@ -170,7 +170,7 @@ async function measure(
   await using fetcher = kafka.openFetcher();
   fetcher.assign(all.map((partition, i) => ({ ...partition, offset: offsets[i] ?? 0 })));
   say(`${perSecond} transactions a second to ${topic}, for ${warmUpSeconds} + ${seconds} s`);
-  const spec: WriterSpec = { url, firstId, transactions, perSecond };
+  const spec: WriterSpec = { url, sql: ORDER_SQL, firstId, transactions, perSecond };
   const program = join(import.meta.dirname, 'latency-writer.ts');
   const writing = promisify(execFile)(process.execPath, [program, JSON.stringify(spec)], {
     maxBuffer: OUTPUT_BYTES_MAX,
