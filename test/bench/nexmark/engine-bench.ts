@@ -21,9 +21,10 @@ const ENGINE_BENCHES = {
 const METHOD = `Kafka and the registry on this machine, topics of 4 partitions. Events are those of Nexmark, each a function of its number,
 Avro in the registry's frame, one a millisecond of event time, written before anybody reads them. Both systems read the same
 topics in turn, from the beginning, as one process with one thread that works, exactly once, and write Avro; they commit
-every 100 ms (ours sooner when there is nothing else to do). Ours is the processor role with its defaults and --flags. Each run
-has a group, internal topics and a result topic of its own; its results are compared with SQL over the
-same events (number of rows and a sum of their hashes), and a run with other results does not count.
+every 100 ms (ours sooner when there is nothing else to do). Ours is the processor role with its defaults and --flags, its
+code compiled beforehand, as \`millrace processor\` keeps it. Each run has a group, internal topics and a
+result topic of its own; its results are compared with SQL over the same events (number of rows and a sum of their hashes),
+and a run with other results does not count.
 Rates count from the first 20 % of the records to the last commit: the start of programs does not count. Records are those
 of the inputs whose offsets are committed, CPU (user and system, all threads) and peak RSS are of the process, from /proc.
 Latency is taken in runs of their own: events are written when their time has come; from that time (of the later event of a

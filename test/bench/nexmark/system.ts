@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import type { Compression } from '../../../connectors/kafka/compression.ts';
 import { asProperties } from '../../../infra/local/kafka-settings.ts';
 import { findJava } from '../../../infra/local/java.ts';
@@ -71,17 +73,22 @@ export class Systems {
   readonly #place: BenchPlace;
   readonly #run: RunFolder;
   readonly #machine = thisMachine();
+  /** The processor's code is compiled once, as `millrace processor` and its image have it. */
+  readonly #env: NodeJS.ProcessEnv;
   #classPath: Promise<{ readonly java: string; readonly classPath: string }> | null = null;
 
   private constructor(place: BenchPlace, run: RunFolder) {
     this.#place = place;
     this.#run = run;
+    this.#env = { ...process.env, NODE_COMPILE_CACHE: join(run.path, 'compiled') };
   }
 
   static async open(place: BenchPlace): Promise<Systems> {
     const run = await createRunFolder(thisMachine());
     place.cleanup.defer(() => run.remove());
-    return new Systems(place, run);
+    const systems = new Systems(place, run);
+    await promisify(execFile)(process.execPath, [PROCESSOR, '--help'], { env: systems.#env });
+    return systems;
   }
 
   /** @throws Failure `bench.*` */
@@ -118,7 +125,7 @@ export class Systems {
       name,
       command: process.execPath,
       args: [PROCESSOR, ...Object.entries(own).flatMap(([flag, value]) => [`--${flag}`, value]), ...flags],
-      env: process.env,
+      env: this.#env,
       stopSignals: ['SIGTERM', 'SIGKILL'],
     });
   }
