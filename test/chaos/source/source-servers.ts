@@ -27,8 +27,14 @@ export interface SourceServers extends AsyncDisposable {
   keepLogs(): Promise<string>;
 }
 
-/** @throws Failure `local.unavailable` on a machine without Java, Postgres or kcat */
-export async function startSourceServers(onProgress: (line: string) => void): Promise<SourceServers> {
+/**
+ * @param postgresSettings beside those of the scenario
+ * @throws Failure `local.unavailable` on a machine without Java, Postgres or kcat
+ */
+export async function startSourceServers(
+  onProgress: (line: string) => void,
+  postgresSettings: Readonly<Record<string, string>> = {},
+): Promise<SourceServers> {
   const machine = thisMachine();
   const java = await findJava(machine);
   const binaries = await findPostgres(machine);
@@ -44,6 +50,7 @@ export async function startSourceServers(onProgress: (line: string) => void): Pr
     wal_sender_timeout: String(SENDER_TIMEOUT_MS),
     deadlock_timeout: '200ms',
     max_wal_size: '4GB',
+    ...postgresSettings,
   };
   const [postgres, registry] = await Promise.all([
     startRestartablePostgres(machine, run, binaries, settings),
