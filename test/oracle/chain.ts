@@ -18,7 +18,8 @@ import type { Target } from './targets.ts';
 
 const PREFIX = 'oracle';
 export const SLOT = 'oracle';
-const NAMES = { user: 'oracle_source', slotName: SLOT, publicationName: 'millrace' };
+export const PUBLICATION = 'millrace';
+const NAMES = { user: 'oracle_source', slotName: SLOT, publicationName: PUBLICATION };
 const PASSWORD = 'reads-the-log';
 const PROCESSORS_EACH = 2;
 const SINKS = 2;
@@ -41,6 +42,8 @@ export interface ChainOptions {
 
 /** The source, the processors and the sinks as processes of their own. */
 export class OracleChain implements AsyncDisposable {
+  /** The source's own, past the relay. */
+  readonly sourceRoleUrl: string;
   readonly source: SourceFleet;
   readonly processors: RoleFleet;
   readonly sinks: RoleFleet;
@@ -50,7 +53,7 @@ export class OracleChain implements AsyncDisposable {
   private constructor(options: ChainOptions, kafka: Kafka) {
     const { servers, targets, ...fleet } = options;
     const { cluster, registry, relay } = servers.source;
-    const roleUrl = urlWith(servers.sourceUrl, { user: NAMES.user, password: PASSWORD });
+    this.sourceRoleUrl = urlWith(servers.sourceUrl, { user: NAMES.user, password: PASSWORD });
     const common = {
       kafkaBootstrapServers: cluster.brokers,
       schemaRegistryUrl: registry.url,
@@ -65,7 +68,7 @@ export class OracleChain implements AsyncDisposable {
       ...fleet,
       flags: {
         ...SOURCE_FLAGS,
-        'database-url': urlWith(roleUrl, { port: new URL(relay.url).port }),
+        'database-url': urlWith(this.sourceRoleUrl, { port: new URL(relay.url).port }),
         'kafka-bootstrap-servers': common.kafkaBootstrapServers,
         'schema-registry-url': common.schemaRegistryUrl,
         'topic-prefix': PREFIX,

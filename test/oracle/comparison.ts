@@ -1,9 +1,11 @@
 import type { Clock } from '../../infra/process/clock.ts';
-import { type DatabaseSession, askUntilAnswered } from '../chaos/source/database-session.ts';
+import type { DatabaseSession } from '../chaos/source/database-session.ts';
 import type { Target } from './targets.ts';
 
 /** Rows that differ are told one by one up to here. */
 const EXAMPLES_MAX = 5;
+/** A server may still be coming back. */
+const AGAIN_MS = 200;
 const ROW_CHARACTERS_MAX = 300;
 /** Both databases print alike, whatever they were set to. */
 const SETTINGS = `SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; SET intervalstyle = 'postgres'; SET extra_float_digits = 1`;
@@ -42,8 +44,20 @@ export async function compare(
 }
 
 async function rowsOf(session: DatabaseSession, query: string, clock: Clock): Promise<Map<string, string>> {
-  const rows = await askUntilAnswered(session, clock, `${SETTINGS}; ${query}`);
-  return new Map(rows.map(([key, row]) => [key ?? '', row ?? '']));
+  for (;;) {
+    try {
+      const rows = await session.sql(`${SETTINGS}; ${query}`);
+      return new Map(rows.map(([key, row]) => [key ?? '', row ?? '']));
+    } catch (error) {
+      if (isOfQuery(error)) throw error;
+      await clock.sleep(AGAIN_MS);
+    }
+  }
+}
+
+/** A table or column that is not there: asking again would not help. */
+function isOfQuery(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('42');
 }
 
 function short(row: string): string {

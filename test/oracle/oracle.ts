@@ -3,16 +3,17 @@ import { join } from 'node:path';
 import { thisMachine } from '../../infra/local/machine.ts';
 import type { Clock } from '../../infra/process/clock.ts';
 import { seededRandom } from '../chaos/seeded-random.ts';
-import { type ChaosTable, FIRST_KINDS } from '../chaos/source/chaos-table.ts';
-import { type DatabaseSession, databaseSession } from '../chaos/source/database-session.ts';
+import { type ChaosTable, FIRST_KINDS, VERSION_COLUMN } from '../chaos/source/chaos-table.ts';
+import { type DatabaseSession, askUntilAnswered, databaseSession } from '../chaos/source/database-session.ts';
 import { startRowWriter } from '../chaos/source/row-writer.ts';
 import { learnColumns, makeTable } from '../chaos/source/shape-changer.ts';
-import { OracleChain, SLOT } from './chain.ts';
+import { OracleChain, PUBLICATION, SLOT } from './chain.ts';
 import { compare } from './comparison.ts';
 import { EventWriter } from './event-writer.ts';
 import { runOracleFaults } from './fault-runner.ts';
 import { type OracleServers, startOracleServers } from './oracle-servers.ts';
 import { planOracleFaults, planText } from './role-faults.ts';
+import { ShapeChanges } from './shape-changes.ts';
 import { EVENT_TABLES, EVENT_TABLES_SQL, JOINED_KINDS } from './source-tables.ts';
 import { EVENT_MIRRORS, RESULTS, type Target, mirrored } from './targets.ts';
 
@@ -54,6 +55,7 @@ interface Stage {
   readonly target: DatabaseSession;
   readonly tables: readonly ChaosTable[];
   readonly events: EventWriter;
+  readonly shapes: ShapeChanges;
 }
 
 /**
@@ -69,11 +71,14 @@ export async function runOracle(run: OracleRun): Promise<OracleVerdict> {
   await using target = databaseSession(servers.targetUrl);
   const tables = await makeTables(source, clock);
   const published = [...tables.map(({ name }) => name), ...EVENT_TABLES];
-  const targets = [...mirrorsOf(tables), ...EVENT_MIRRORS, ...RESULTS];
+  const targets = [...tables.map((table) => mirrorOf(table)), ...EVENT_MIRRORS, ...RESULTS];
   await using chain = await OracleChain.start({ servers, targets, folder, clock, say }, published);
   const random = seededRandom(seed);
   const events = new EventWriter(servers.sourceUrl, random, clock);
-  const stage = { run, servers, chain, source, target, tables, events };
+  // What pipelines read of a table is a contract: only tables that are copied change their shape.
+  const copied = tables.filter(({ name }) => JOINED_KINDS.every(({ kind }) => kind !== name));
+  const shapes = new ShapeChanges(servers.sourceUrl, copied, seededRandom(seed), clock);
+  const stage = { run, servers, chain, source, target, tables, events, shapes };
   const found = await rounds(stage, random);
   const problems = [...found.problems, ...(await chain.drain())];
   for (const problem of problems) say(problem);
@@ -94,14 +99,13 @@ async function makeTables(session: DatabaseSession, clock: Clock): Promise<reado
   return tables;
 }
 
-const mirrorsOf = (tables: readonly ChaosTable[]): Target[] =>
-  tables.map(({ name, key, columns }) =>
-    mirrored(
-      name,
-      key,
-      columns.map((column) => column.name),
-    ),
-  );
+const mirrorOf = ({ name, key, columns }: ChaosTable, lacking?: ReadonlySet<string>): Target =>
+  mirrored(name, key, namesOf(columns), lacking);
+
+const namesOf = (columns: ChaosTable['columns']): string[] => [
+  ...columns.map(({ name }) => name),
+  VERSION_COLUMN,
+];
 
 async function rounds(stage: Stage, random: () => number): Promise<OracleVerdict> {
   const { run } = stage;
@@ -124,7 +128,7 @@ async function rounds(stage: Stage, random: () => number): Promise<OracleVerdict
 
 /** Writes, and breaks what the seed says. All runs again when it resolves, and nobody writes. */
 async function disturb(stage: Stage, seconds: number, random: () => number): Promise<void> {
-  const { run, servers, chain, source, target, tables, events } = stage;
+  const { run, servers, chain, source, target, tables, events, shapes } = stage;
   const { clock, say, chaos } = run;
   const own = (): number => Math.floor(random() * 2 ** 32);
   const plan = planOracleFaults(own(), seconds);
@@ -132,10 +136,10 @@ async function disturb(stage: Stage, seconds: number, random: () => number): Pro
   const writers = Array.from({ length: ROW_WRITERS }, () =>
     startRowWriter({ url: servers.sourceUrl, tables, random: seededRandom(own()), clock }),
   );
-  const writing = events.run(time);
+  const writing = Promise.all([events.run(time), shapes.run(time)]);
   using _progress = clock.every(PROGRESS_MS, () => {
     const rows = writers.reduce((sum, { committed }) => sum + committed, 0);
-    say(`${rows} transactions of rows, ${events.committed} of events`);
+    say(`${rows} transactions of rows, ${events.committed} of events, ${shapes.done} shape changes`);
   });
   if (chaos) {
     say('plan of faults:');
@@ -154,8 +158,10 @@ async function disturb(stage: Stage, seconds: number, random: () => number): Pro
 }
 
 /** All that was written has arrived, then all windows are closed. @returns what did not come to its end */
-async function quiet({ run, chain, source, events }: Stage): Promise<string | null> {
+async function quiet({ run, chain, source, events, shapes }: Stage): Promise<string | null> {
   run.say('nobody writes: waiting until nothing is under way');
+  const again = await shapes.backfill(chain.sourceRoleUrl, PUBLICATION);
+  if (again.length > 0) run.say(`backfilled after changes of shape: ${again.join(', ')}`);
   const behind = await chain.untilQuiet(source);
   if (behind !== null) return behind;
   await events.close();
@@ -167,8 +173,19 @@ async function compareAll({ run, source, target, tables }: Stage): Promise<{
   readonly mismatches: number;
 }> {
   const { clock, say } = run;
-  for (const table of tables) await learnColumns(source, clock, table);
-  const targets = [...mirrorsOf(tables), ...EVENT_MIRRORS, ...RESULTS];
+  const mirrors: Target[] = [];
+  for (const table of tables) {
+    await learnColumns(source, clock, table);
+    const present = await askUntilAnswered(
+      target,
+      clock,
+      `SELECT attname FROM pg_attribute WHERE attrelid = 'public.${table.name}'::regclass AND attnum > 0`,
+    );
+    const has = new Set(present.map(([name]) => name));
+    const lacking = new Set(namesOf(table.columns).filter((name) => !has.has(name)));
+    mirrors.push(mirrorOf(table, lacking));
+  }
+  const targets = [...mirrors, ...EVENT_MIRRORS, ...RESULTS];
   let rows = 0;
   let mismatches = 0;
   for (const each of targets) {

@@ -15,12 +15,21 @@ export interface Target {
 const asRows = (key: string, query: string): string =>
   `SELECT ${key} AS key, t::text AS row FROM (${query}) AS t`;
 
-/** A table of the source as the sink has copied it: all that the source's own columns say. */
-export function mirrored(table: string, key: readonly string[], columns: readonly string[]): Target {
-  const names = [...key, ...columns].map(identifier).join(', ');
+/**
+ * A table of the source as the sink has copied it: all that the source's own columns say.
+ * @param lacking columns that the target does not have: no row has come that says anything about them
+ */
+export function mirrored(
+  table: string,
+  key: readonly string[],
+  columns: readonly string[],
+  lacking: ReadonlySet<string> = new Set(),
+): Target {
   const keyText = `jsonb_build_array(${key.map(identifier).join(', ')})::text`;
-  const query = asRows(keyText, `SELECT ${names} FROM public.${identifier(table)}`);
-  return { topic: `public.${table}`, table, expected: query, actual: query };
+  const query = (column: (name: string) => string): string =>
+    asRows(keyText, `SELECT ${[...key, ...columns].map(column).join(', ')} FROM public.${identifier(table)}`);
+  const actual = query((name) => (lacking.has(name) ? `NULL AS ${identifier(name)}` : identifier(name)));
+  return { topic: `public.${table}`, table, expected: query(identifier), actual };
 }
 
 function result(table: string, key: string, columns: string, actual: string, expected: string): Target {
