@@ -24,24 +24,26 @@ export interface DeadLetter {
   readonly column: string | null;
 }
 
+/** The table, as SQL that may run again; the schema is there. */
+export const DEAD_LETTER_OBJECTS = `
+  CREATE TABLE IF NOT EXISTS millrace.dead_letters (
+    sink text, topic text, partition integer, "offset" bigint,
+    table_schema text NOT NULL, table_name text NOT NULL,
+    key bytea, value bytea, key_json jsonb, value_json jsonb,
+    sqlstate text, message text NOT NULL, constraint_name text, column_name text,
+    at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (sink, topic, partition, "offset")
+  )`;
+
 /** Makes `millrace.dead_letters` where it is missing; the schema is there. */
 export async function createDeadLetterTable(client: Client): Promise<void> {
   const known = await client.query<{ found: boolean }>(
     `SELECT to_regclass('millrace.dead_letters') IS NOT NULL AS found`,
   );
   if (known.rows[0]?.found === true) return;
-  await client.query(`
-    BEGIN;
-    SELECT pg_advisory_xact_lock(hashtextextended('millrace.dead_letters', 0));
-    CREATE TABLE IF NOT EXISTS millrace.dead_letters (
-      sink text, topic text, partition integer, "offset" bigint,
-      table_schema text NOT NULL, table_name text NOT NULL,
-      key bytea, value bytea, key_json jsonb, value_json jsonb,
-      sqlstate text, message text NOT NULL, constraint_name text, column_name text,
-      at timestamptz NOT NULL DEFAULT now(),
-      PRIMARY KEY (sink, topic, partition, "offset")
-    );
-    COMMIT`);
+  await client.query(
+    `BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('millrace.dead_letters', 0)); ${DEAD_LETTER_OBJECTS}; COMMIT`,
+  );
 }
 
 const INSERT = `

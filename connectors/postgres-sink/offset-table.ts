@@ -22,28 +22,27 @@ export interface Advance {
 /** Any 64-bit number that nobody else locks by: the ASCII codes of `millrace`. */
 const CREATION_LOCK = '7883951835720016741';
 
+/** Schema and tables, as SQL that may run again. CREATE SCHEMA IF NOT EXISTS would demand the right to create schemas all the same. */
+export const SINK_OBJECTS = `
+  DO $$ BEGIN IF to_regnamespace('millrace') IS NULL THEN CREATE SCHEMA millrace; END IF; END $$;
+  CREATE TABLE IF NOT EXISTS millrace.sink_offsets (
+    sink text, topic text, partition integer,
+    next_offset bigint NOT NULL, epoch bigint NOT NULL, applied_at timestamptz,
+    PRIMARY KEY (sink, topic, partition)
+  ) WITH (fillfactor = 50);
+  CREATE TABLE IF NOT EXISTS millrace.sink_tables (
+    sink text, topic text, table_schema text NOT NULL, table_name text NOT NULL,
+    PRIMARY KEY (sink, topic)
+  )`;
+
 /** Makes the sink's own tables where they are missing. */
 export async function createSinkTables(client: Client): Promise<void> {
-  // asked first, because IF NOT EXISTS still demands the right to create schemas
   const known = await client.query<{ found: boolean }>(
     `SELECT to_regclass('millrace.sink_offsets') IS NOT NULL AND to_regclass('millrace.sink_tables') IS NOT NULL AS found`,
   );
   if (known.rows[0]?.found === true) return;
   // the lock, because CREATE .. IF NOT EXISTS of two sessions at once can still collide in the catalog
-  await client.query(`
-    BEGIN;
-    SELECT pg_advisory_xact_lock(${CREATION_LOCK});
-    CREATE SCHEMA IF NOT EXISTS millrace;
-    CREATE TABLE IF NOT EXISTS millrace.sink_offsets (
-      sink text, topic text, partition integer,
-      next_offset bigint NOT NULL, epoch bigint NOT NULL, applied_at timestamptz,
-      PRIMARY KEY (sink, topic, partition)
-    ) WITH (fillfactor = 50);
-    CREATE TABLE IF NOT EXISTS millrace.sink_tables (
-      sink text, topic text, table_schema text NOT NULL, table_name text NOT NULL,
-      PRIMARY KEY (sink, topic)
-    );
-    COMMIT`);
+  await client.query(`BEGIN; SELECT pg_advisory_xact_lock(${CREATION_LOCK}); ${SINK_OBJECTS}; COMMIT`);
 }
 
 const CLAIM = `

@@ -21,9 +21,10 @@ const LOOK_MAX_S = 0.05;
 
 /**
  * What readers ask. The view has a row for each writer and source of a table's topic, and one of nulls while nothing is known.
- * With a snapshot that is older than the rows that are waited for, a loop would wait in vain: so it says so.
+ * With a snapshot that is older than the rows that are waited for, a loop would wait in vain: so it says so. Names are compared,
+ * and not `to_regclass` of each view, which is an error for readers who may not use the schemas of all of them.
  */
-const PROGRESS_OBJECTS = `
+export const PROGRESS_OBJECTS = `
   CREATE TABLE IF NOT EXISTS millrace.sink_progress (
     sink text, topic text, writer text, source text,
     lsn pg_lsn NOT NULL, commit_time timestamptz, applied_at timestamptz NOT NULL,
@@ -40,14 +41,16 @@ const PROGRESS_OBJECTS = `
   CREATE OR REPLACE FUNCTION millrace.wait_for(view text, lsn pg_lsn, timeout interval DEFAULT interval '30 seconds')
   RETURNS boolean LANGUAGE plpgsql VOLATILE STRICT AS $$
   DECLARE
-    wanted constant regclass := to_regclass(wait_for.view);
+    wanted constant text := (SELECT format('%I.%I', n.nspname, c.relname)
+      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.oid = to_regclass(wait_for.view));
     deadline constant timestamptz := clock_timestamp() + wait_for.timeout;
     pause double precision := ${LOOK_MIN_S};
     reached boolean;
   BEGIN
     LOOP
       SELECT coalesce(bool_and(coalesce(p.lsn >= wait_for.lsn, false)), false) INTO reached
-        FROM millrace.progress p WHERE to_regclass(p.view) = wanted
+        FROM millrace.progress p WHERE p.view = wanted
         HAVING count(*) > 0;
       IF NOT FOUND THEN
         RAISE EXCEPTION 'no sink fills the table %', wait_for.view USING ERRCODE = 'undefined_table',

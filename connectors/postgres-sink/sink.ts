@@ -7,12 +7,12 @@ import type { Fetcher, Kafka } from '../kafka/port.ts';
 import { applyBatch } from './apply-batch.ts';
 import type { PlannedWrite } from './bad-rows.ts';
 import { BadRowLog } from './bad-row-log.ts';
-import { type DeadLetterBounds, createDeadLetterTable } from './dead-letter-table.ts';
+import type { DeadLetterBounds } from './dead-letter-table.ts';
 import { type BatchBounds, Inbox, type Slice } from './inbox.ts';
 import { LagReport } from './lag-report.ts';
-import { createSinkTables } from './offset-table.ts';
+import { prepareOwnTables } from './own-tables.ts';
 import { Ownership } from './ownership.ts';
-import { type TopicCut, createProgressTable } from './progress-table.ts';
+import type { TopicCut } from './progress-table.ts';
 import type { SinkMetrics } from './sink-metrics.ts';
 import { StoppedTables } from './stopped-tables.ts';
 import { TableFeed } from './table-feed.ts';
@@ -240,9 +240,7 @@ export class Sink {
       clock: this.#context.clock,
     });
     this.#session = session;
-    await createSinkTables(session.client);
-    if (this.#options.deadLetters !== undefined) await createDeadLetterTable(session.client);
-    await createProgressTable(session.client);
+    await prepareOwnTables(session.client, this.#options.deadLetters !== undefined);
     for (const feed of this.#feeds.values())
       await this.#stopped.guard(feed, () => feed.ensureNewest(session.client));
     return session;

@@ -9,6 +9,8 @@ const TABLES_OWN: ReadonlySet<string> = new Set([
   'sink.incompatible_table',
   'sink.no_unique_key',
   'sink.ddl_refused',
+  'sink.grant_missing',
+  'sink.row_security',
   'sink.key_changed',
   'sink.type_changed',
   'sink.unsupported_type',

@@ -1,5 +1,6 @@
 import { type Client, escapeIdentifier, escapeLiteral } from 'pg';
 import { Failure, orderFor } from '../../infra/process/failure.ts';
+import { definitionFailure, isWithheld } from './table-access.ts';
 import { type Column, type TargetTable, plainName, quotedName } from './target-table.ts';
 import { isWider } from './widening.ts';
 
@@ -10,7 +11,7 @@ const FILLFACTOR = 85;
  * Makes the table hold what its topic's schemas ask for: creates it, adds columns (nullable), widens types. Nothing is
  * ever dropped, renamed or narrowed. Runs before the rows that need it, in a transaction of its own; running it again
  * changes nothing. An advisory lock per table lets several sinks run it at once. After an error the session is as before.
- * @throws Failure `sink.incompatible_table`, `sink.no_unique_key`, `sink.ddl_refused` (stop)
+ * @throws Failure `sink.incompatible_table`, `sink.no_unique_key`, `sink.ddl_refused`, `sink.grant_missing` (stop)
  */
 export async function ensureTable(client: Client, table: TargetTable): Promise<void> {
   await client.query('BEGIN');
@@ -35,10 +36,11 @@ async function follow(client: Client, table: TargetTable): Promise<void> {
   for (const comment of commentChanges(existing, table)) await change(client, table, comment);
 }
 
-/** What Postgres refuses here concerns this table only. @throws Failure `sink.ddl_refused` (stop) */
+/** What Postgres refuses here concerns this table only. @throws Failure `sink.ddl_refused`, `sink.grant_missing` (stop) */
 async function change(client: Client, table: TargetTable, sql: string): Promise<void> {
   await client.query(sql).catch((error: unknown) => {
     if (orderFor(error) !== 'stop') throw error;
+    if (isWithheld(error)) throw definitionFailure(error, client, table.name, sql);
     throw new Failure(
       'sink.ddl_refused',
       'stop',
@@ -55,7 +57,8 @@ async function createMissing(client: Client, table: TargetTable): Promise<void> 
   const { schema } = table.name;
   const known = await client.query('SELECT 1 FROM pg_namespace WHERE nspname = $1', [schema]);
   // asked first, because IF NOT EXISTS still demands the right to create schemas
-  if (known.rowCount === 0) await client.query(`CREATE SCHEMA IF NOT EXISTS ${escapeIdentifier(schema)}`);
+  if (known.rowCount === 0)
+    await change(client, table, `CREATE SCHEMA IF NOT EXISTS ${escapeIdentifier(schema)}`);
   if (await relationKind(client, table)) return;
   const keys = table.primaryKey.map(escapeIdentifier);
   const parts = [...table.columns.map(columnDefinition), `PRIMARY KEY (${keys.join(', ')})`];
@@ -98,19 +101,23 @@ interface ExistingColumn {
 interface Existing {
   readonly columns: ReadonlyMap<string, ExistingColumn>;
   readonly comment: string | null;
+  /** Nobody else may comment. */
+  readonly isOwn: boolean;
 }
 
 async function existingColumns(client: Client, table: TargetTable): Promise<Existing> {
-  const found = await client.query<ExistingColumn & { tableComment: string | null }>(
+  const found = await client.query<ExistingColumn & { tableComment: string | null; isOwn: boolean }>(
     `SELECT attname AS name, format_type(atttypid, atttypmod) AS type, col_description(attrelid, attnum) AS comment,
        attnotnull AND NOT atthasdef AND attidentity = '' AS "isRequired",
-       obj_description(attrelid, 'pg_class') AS "tableComment"
-     FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`,
+       obj_description(attrelid, 'pg_class') AS "tableComment", pg_has_role(relowner, 'USAGE') AS "isOwn"
+     FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+     WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`,
     [quotedName(table.name)],
   );
   return {
     columns: new Map(found.rows.map((row) => [row.name, row])),
     comment: found.rows[0]?.tableComment ?? null,
+    isOwn: found.rows[0]?.isOwn ?? true,
   };
 }
 
@@ -131,8 +138,9 @@ function columnChanges(existing: ReadonlyMap<string, ExistingColumn>, table: Tar
   return changes;
 }
 
-/** A comment that the topic does not have is left as somebody made it. */
-function commentChanges({ columns, comment }: Existing, table: TargetTable): string[] {
+/** A comment that the topic does not have is left as somebody made it, and so are all comments on somebody else's table. */
+function commentChanges({ columns, comment, isOwn }: Existing, table: TargetTable): string[] {
+  if (!isOwn) return [];
   const name = quotedName(table.name);
   const changes = table.columns
     .filter((column) => column.comment !== undefined && column.comment !== columns.get(column.name)?.comment)

@@ -3,6 +3,7 @@ import { Client } from 'pg';
 import type { Clock } from '../../infra/process/clock.ts';
 import { describe } from '../../infra/process/failure.ts';
 import type { Log } from '../../infra/process/log.ts';
+import { connectFailure } from './connect-failure.ts';
 
 const CONNECT_MAX_MS = 5_000;
 const STATEMENT_MAX_MS = 60_000;
@@ -48,7 +49,7 @@ export interface TargetOptions {
   readonly clock: Clock;
 }
 
-/** @throws whatever Postgres or the socket answers; the policy table knows which of it passes */
+/** @throws Failure `sink.no_connect`, `sink.login_refused`, `sink.no_database` (stop), and whatever else Postgres or the socket answers; the policy table knows which of it passes */
 export async function openTarget(options: TargetOptions): Promise<TargetSession> {
   const socket = new Socket();
   const client = new Client({
@@ -61,7 +62,9 @@ export async function openTarget(options: TargetOptions): Promise<TargetSession>
   });
   // an idle client that loses its connection emits; the next query fails, and that is where it is dealt with
   client.on('error', (error) => options.log.warn({ reason: describe(error) }, 'target connection lost'));
-  await client.connect();
+  await client.connect().catch((error: unknown) => {
+    throw connectFailure(error, client.user ?? '', client.database ?? '') ?? error;
+  });
   await client.query(SETTINGS.map((setting) => `SET ${setting}`).join('; '));
   return {
     client,

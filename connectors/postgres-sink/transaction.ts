@@ -1,6 +1,7 @@
 import type { Client } from 'pg';
 import { Failure } from '../../infra/process/failure.ts';
 import { type Advance, advanceOffsets } from './offset-table.ts';
+import { isWithheld } from './table-access.ts';
 import type { Statement } from './upsert.ts';
 
 /**
@@ -69,6 +70,11 @@ export function refusalOf(error: unknown): string | null {
 }
 
 function reject(error: unknown, advances: readonly Advance[]): never {
+  if (isWithheld(error))
+    throw new Failure('sink.grant_missing', 'stop', 'the sink has lost a right while it ran', {
+      cause: error,
+      fix: 'start it again: it names what is missing, and goes on from the stored offsets',
+    });
   const code = refusalOf(error);
   if (code === null) throw error;
   const ranges = advances.map(

@@ -9,7 +9,10 @@ import { dropSourceSql, sourceRoleSql } from './source-role.ts';
 const tableName = z.string().regex(/^[^.]+\.[^.]+$/, 'schema.table is expected');
 
 const OPTIONS = {
-  role: { schema: z.literal('source').default('source'), help: 'the role of Millrace that the SQL is for' },
+  role: {
+    schema: z.literal('source').default('source'),
+    help: 'the role of Millrace that the SQL is for; sink and reader have options of their own: millrace sql --role sink --help',
+  },
   tables: {
     schema: requiredText
       .transform((list) => list.split(',').map((table) => table.trim()))

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { enableCompileCache } from 'node:module';
-import { argv, execPath, exit, stderr, stdout } from 'node:process';
+import { argv, env, execPath, exit, stderr, stdout } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { EXIT } from '../process/lifecycle.ts';
 
@@ -9,6 +9,8 @@ interface Command {
   /** In the repository. */
   readonly module: string;
   readonly help: string;
+  /** Modules of the roles that have one of their own, by what stands behind `--role`. */
+  readonly roles?: Readonly<Record<string, string>>;
 }
 
 const COMMANDS: readonly Command[] = [
@@ -56,7 +58,11 @@ const COMMANDS: readonly Command[] = [
   {
     name: 'sql',
     module: 'connectors/postgres-source/sql.ts',
-    help: 'prints what the source database has to grant: sql --role source',
+    roles: {
+      sink: 'connectors/postgres-sink/sql.ts',
+      reader: 'connectors/postgres-sink/sql.ts',
+    },
+    help: 'prints what a database has to grant: sql --role source|sink|reader',
   },
   {
     name: 'reconcile',
@@ -70,6 +76,12 @@ const COMMANDS: readonly Command[] = [
   },
 ];
 
+function moduleOf({ module, roles = {} }: Command, args: readonly string[]): string {
+  const flag = args.findIndex((arg) => arg === '--role' || arg.startsWith('--role='));
+  const role = flag < 0 ? env['MILLRACE_ROLE'] : (args[flag]?.split('=', 2)[1] ?? args[flag + 1]);
+  return roles[role ?? ''] ?? module;
+}
+
 const help = (): string => {
   const lines = COMMANDS.map((command) => `  ${command.name.padEnd(11)}${command.help}`);
   return `usage: millrace COMMAND [options]\n\n${lines.join('\n')}\n\nmillrace COMMAND --help lists the options of a command.\n`;
@@ -81,7 +93,7 @@ const command = COMMANDS.find((candidate) => candidate.name === name);
 if (command !== undefined) {
   // Kept between starts: half of the time until a role works, and 20 MiB that stripping types leaves behind.
   enableCompileCache();
-  const module = new URL(`../../${command.module}`, import.meta.url);
+  const module = new URL(`../../${moduleOf(command, rest)}`, import.meta.url);
   argv.splice(0, argv.length, execPath, fileURLToPath(module), ...rest);
   await import(module.href);
 } else if (name === '--help' || name === 'help') stdout.write(help());

@@ -1,5 +1,7 @@
 import { type Client, escapeIdentifier, escapeLiteral } from 'pg';
 import { Failure } from '../../../infra/process/failure.ts';
+import { CAN_READ_PROGRESS, IS_OF_TABLE } from '../progress-view.ts';
+import { isWithheld, roleOf } from '../table-access.ts';
 import { type TableName, plainName, quotedName } from '../target-table.ts';
 
 export interface CatalogColumn {
@@ -35,9 +37,12 @@ const COLUMNS = `
   LEFT JOIN pg_catalog.pg_index i ON i.indrelid = a.attrelid AND i.indisprimary
   WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`;
 
-/** @throws Failure `export.no_table` (stop) */
+/** @throws Failure `export.no_table`, `export.grant_missing` (stop) */
 export async function readTable(client: Client, name: TableName): Promise<CatalogTable> {
-  const { rows } = await client.query<ColumnRow>(COLUMNS, [quotedName(name)]);
+  const { rows } = await client.query<ColumnRow>(COLUMNS, [quotedName(name)]).catch((error: unknown) => {
+    if (isWithheld(error)) throw schemaClosed(client, name, error);
+    throw error;
+  });
   if (rows.length === 0)
     throw new Failure('export.no_table', 'stop', `the target has no table ${plainName(name)}`, {
       fix: 'name it as schema.table, in the case that the catalog has; the sink makes it with its first record',
@@ -56,6 +61,13 @@ export async function readTable(client: Client, name: TableName): Promise<Catalo
     })),
     key: key.map((row) => row.name),
   };
+}
+
+function schemaClosed(client: Client, { schema }: TableName, cause: Error): Failure {
+  return new Failure('export.grant_missing', 'stop', `the role may not use schema ${schema}`, {
+    cause,
+    fix: `GRANT USAGE ON SCHEMA ${escapeIdentifier(schema)} TO ${roleOf(client)}`,
+  });
 }
 
 /** The time of a row's change in the source, which a sink with meta columns fills. */
@@ -81,12 +93,10 @@ export async function freshnessOf(client: Client, table: CatalogTable): Promise<
 
 /** The table's name in `millrace.progress`; undefined where that tells nothing of it. */
 async function viewWithProgress(client: Client, name: TableName): Promise<string | undefined> {
-  const known = await client.query<{ found: boolean }>(
-    `SELECT to_regclass('millrace.progress') IS NOT NULL AS found`,
-  );
+  const known = await client.query<{ found: boolean }>(`SELECT ${CAN_READ_PROGRESS} AS found`);
   if (known.rows[0]?.found !== true) return undefined;
   const { rows } = await client.query<{ view: string }>(
-    'SELECT view FROM millrace.progress WHERE to_regclass(view) = to_regclass($1) AND applied_at IS NOT NULL LIMIT 1',
+    `SELECT view FROM millrace.progress WHERE ${IS_OF_TABLE} AND applied_at IS NOT NULL LIMIT 1`,
     [quotedName(name)],
   );
   return rows[0]?.view;

@@ -1,4 +1,5 @@
 import type { Clock } from '../../../infra/process/clock.ts';
+import { CAN_READ_PROGRESS, IS_OF_TABLE } from '../progress-view.ts';
 import { type TableName, quotedName } from '../target-table.ts';
 import type { ReadSession } from './read-session.ts';
 
@@ -10,8 +11,7 @@ export type AppliedProgress = 'not told' | 'reached' | 'behind';
 
 /** A row for each source that the table's rows come of, as `millrace.wait_for` looks at them. */
 const REACHED = `
-  SELECT bool_and(coalesce(lsn >= $2::pg_lsn, false)), count(lsn)
-  FROM millrace.progress WHERE to_regclass(view) = to_regclass($1)`;
+  SELECT bool_and(coalesce(lsn >= $2::pg_lsn, false)), count(lsn) FROM millrace.progress WHERE ${IS_OF_TABLE}`;
 
 /**
  * Waits until the table reflects every commit that the source has now, where `millrace.progress` tells how far it is.
@@ -24,8 +24,8 @@ export async function awaitProgress(
   clock: Clock,
   waitMaxMs: number,
 ): Promise<AppliedProgress> {
-  const known = await target.query(`SELECT to_regclass('millrace.progress')`);
-  if (known.rows[0]?.[0] === null) return 'not told';
+  const known = await target.query(`SELECT ${CAN_READ_PROGRESS}`);
+  if (known.rows[0]?.[0] !== 't') return 'not told';
   const { rows } = await source.query(
     'SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END',
   );

@@ -35,6 +35,7 @@ export interface RunningSink {
 export interface SinkFixture {
   readonly prefix: string;
   readonly kafka: Kafka;
+  /** Its URL is that of the role that the sink needs, and no more; its client and rows are the administrator's. */
   readonly target: TargetDatabase;
   readonly writer: (
     topic: string,
@@ -58,8 +59,9 @@ async function open(clientId: string): Promise<{ kafka: Kafka; registry: SchemaR
 
 export async function createSinkFixture(): Promise<SinkFixture> {
   const prefix = `sink-${randomSuffix()}`;
-  const target = await createTargetDatabase(inject('targetUrl'));
-  onTestFinished(() => target[Symbol.asyncDispose]());
+  const database = await createTargetDatabase(inject('targetUrl'));
+  onTestFinished(() => database[Symbol.asyncDispose]());
+  const target = { ...database, url: await database.grantSink(['public.t']) };
   const { kafka, registry } = await open(`${prefix}-test`);
   return {
     prefix,

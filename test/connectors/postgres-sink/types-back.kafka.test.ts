@@ -67,7 +67,7 @@ test('a table of every type that goes through the pipeline is equal to its origi
       .join(','),
   });
   const sink = startSinkProcess({
-    'database-url': database.url,
+    'database-url': await database.grantSink(['mirror.matrix', 'mirror.ruled']),
     'kafka-bootstrap-servers': inject('kafkaBrokers'),
     'schema-registry-url': inject('registryUrl'),
     'topic-prefix': database.name,

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { Client, escapeIdentifier } from 'pg';
 import { inject } from 'vitest';
+import { sinkRoleSql } from '../../../connectors/postgres-sink/sink-role.ts';
+import { parseTableName } from '../../../connectors/postgres-sink/table-name.ts';
 import { sourceRoleSql } from '../../../connectors/postgres-source/source-role.ts';
 import { systemClock } from '../../../infra/process/clock.ts';
 import type {} from '../../support/global-stack.ts';
@@ -23,6 +25,8 @@ export interface SourceDatabase extends AsyncDisposable {
    * more. It may be called again with more tables.
    */
   readonly grantSource: (tables: readonly string[]) => Promise<string>;
+  /** The same for a sink that fills tables of this database, by `sql --role sink`. */
+  readonly grantSink: (tables: readonly string[]) => Promise<string>;
 }
 
 /**
@@ -36,6 +40,7 @@ export async function createSourceDatabase(
   const name = `source_${randomBytes(5).toString('hex')}`;
   const onServer = (statement: string): Promise<void> => runOnce(serverUrl, statement);
   await onServer(`CREATE DATABASE ${escapeIdentifier(name)} ${options}`);
+  const sinkUser = `${name}_sink`;
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
   const client = new Client({ connectionString: url.href });
@@ -60,11 +65,24 @@ export async function createSourceDatabase(
       roleUrl.username = name;
       return roleUrl.href;
     },
+    async grantSink(tables) {
+      const role = {
+        user: sinkUser,
+        tables: tables.map(parseTableName),
+        createTables: true,
+        connectionLimit: 9,
+      };
+      await client.query(sinkRoleSql(role));
+      const roleUrl = new URL(url);
+      roleUrl.username = sinkUser;
+      return roleUrl.href;
+    },
     async [Symbol.asyncDispose]() {
       await client.end();
       await dropSlots(serverUrl, name);
       await onServer(`DROP DATABASE ${escapeIdentifier(name)} WITH (FORCE)`);
       await onServer(`DROP ROLE IF EXISTS ${escapeIdentifier(name)}`);
+      await onServer(`DROP ROLE IF EXISTS ${escapeIdentifier(sinkUser)}`);
     },
   };
 }
