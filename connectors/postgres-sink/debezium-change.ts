@@ -38,6 +38,13 @@ export function unavailable(row: Fields, headers: readonly Header[]): readonly s
 
 const NONE: readonly string[] = [];
 
+/** The row with nulls in place of placeholders, for a table that does not have it yet: its key has changed. */
+export function withoutPlaceholders(row: Fields): Fields {
+  const whole: Record<string, unknown> = { ...row };
+  for (const field in row) if (isPlaceholder(row[field])) whole[field] = null;
+  return whole;
+}
+
 function isPlaceholder(value: unknown): boolean {
   if (typeof value === 'string') return value === UNAVAILABLE_VALUE;
   if (Buffer.isBuffer(value)) return value.equals(UNAVAILABLE_BYTES);

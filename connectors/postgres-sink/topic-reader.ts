@@ -10,7 +10,7 @@ import type { ConsumerRecord } from '../kafka/port.ts';
 import type { Change, Fields } from './batch.ts';
 import { absentFields, withNewest } from './newest-schema.ts';
 import { withSpecials } from './special-text.ts';
-import { isTruncation, metaOfEvent, rowOf, unavailable } from './debezium-change.ts';
+import { isTruncation, metaOfEvent, rowOf, unavailable, withoutPlaceholders } from './debezium-change.ts';
 import { metaOfRow, metaOfTombstone } from './meta-columns.ts';
 import { KEY_COLUMN, type TableName, type TargetTable, VALUE_COLUMN, describeTable } from './target-table.ts';
 
@@ -142,7 +142,11 @@ export class TopicReader {
     let unchanged = NOTHING;
     try {
       row = rowOf(event);
-      if (row !== null) unchanged = joined(unavailable(row, record.headers), absent);
+      if (row !== null) {
+        const notSent = unavailable(row, record.headers);
+        if (notSent.length > 0) row = withoutPlaceholders(row);
+        unchanged = joined(notSent, absent);
+      }
     } catch (error) {
       throw poison(record, error);
     }

@@ -4,6 +4,7 @@ import {
   metaOfEvent,
   rowOf,
   unavailable,
+  withoutPlaceholders,
 } from '../../../connectors/postgres-sink/debezium-change.ts';
 import { UNAVAILABLE_VALUE } from '../../../schemas/debezium-event.ts';
 
@@ -28,6 +29,7 @@ test('columns that were not sent are the ones of the header, or those with the p
   expect(unavailable(row, [])).toEqual(['a', 'b', 'c']);
   expect(unavailable(row, header('["d"]'))).toEqual(['d']);
   expect(() => unavailable(row, header('no list'))).toThrow(SyntaxError);
+  expect(withoutPlaceholders(row)).toEqual({ ...row, a: null, b: null, c: null });
 });
 
 test('an event is at the LSN of its change, a row of a snapshot at none', () => {
