@@ -78,5 +78,5 @@ function fixOf(rights: readonly Right[], principal: string | null): string {
     : `kafka-acls --add --allow-principal ${inShell(principal)} ${what}`;
 }
 
-const inShell = (text: string): string =>
+export const inShell = (text: string): string =>
   /^[\w.:@-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;

@@ -160,6 +160,11 @@ export async function retractProgress(client: Client, sink: string, origin: CutO
   ]);
 }
 
+/** For a sink that is not told any more what is taken back. */
+export async function retractAllProgress(client: Client, sink: string): Promise<void> {
+  await client.query('DELETE FROM millrace.sink_progress WHERE sink = $1', [sink]);
+}
+
 /** As Postgres writes it: two halves of 32 bits, hexadecimal. */
 function lsnText(lsn: bigint): string {
   return `${(lsn >> 32n).toString(16)}/${(lsn & 0xffff_ffffn).toString(16)}`.toUpperCase();

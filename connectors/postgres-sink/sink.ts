@@ -3,7 +3,7 @@ import type { Clock } from '../../infra/process/clock.ts';
 import { Failure, type Order, describe, orderFor } from '../../infra/process/failure.ts';
 import type { Log } from '../../infra/process/log.ts';
 import type { SchemaRegistry } from '../../schemas/serde/schema-registry.ts';
-import type { Fetcher, Kafka } from '../kafka/port.ts';
+import type { FetchedBatch, Fetcher, Kafka } from '../kafka/port.ts';
 import { applyBatch } from './apply-batch.ts';
 import type { PlannedWrite } from './bad-rows.ts';
 import { BadRowLog } from './bad-row-log.ts';
@@ -176,8 +176,18 @@ export class Sink {
       this.#fetch(ownership, fetcher);
     }
     this.#stopped.pause(fetcher, ownership.held);
-    if (this.#inbox.isEmpty) this.#inbox.add(this.#progress.sift(await fetcher.poll(POLL_MAX_MS)));
+    if (this.#inbox.isEmpty) this.#inbox.add(this.#progress.sift(await this.#poll(ownership, fetcher)));
     return this.#inbox.take(this.#options.bounds);
+  }
+
+  async #poll(ownership: Ownership, fetcher: Fetcher): Promise<readonly FetchedBatch[]> {
+    try {
+      return await fetcher.poll(POLL_MAX_MS);
+    } catch (error) {
+      if (!this.#progress.deny(error)) throw error;
+      this.#fetch(ownership, fetcher);
+      return [];
+    }
   }
 
   /** From where the tables are: nothing may be left in the inbox. */

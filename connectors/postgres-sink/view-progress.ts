@@ -1,9 +1,18 @@
 import type { Client } from 'pg';
 import { type Clock, hasPassed } from '../../infra/process/clock.ts';
+import { describe } from '../../infra/process/failure.ts';
+import type { Log } from '../../infra/process/log.ts';
 import type { CutOrigin } from '../../schemas/progress.ts';
+import { AccessDenied } from '../kafka/access.ts';
 import type { FetchedBatch, Kafka, PartitionOffset } from '../kafka/port.ts';
 import type { Advance, HeldPartition } from './offset-table.ts';
-import { type TopicCut, recordNewest, recordProgress, retractProgress } from './progress-table.ts';
+import {
+  type TopicCut,
+  recordNewest,
+  recordProgress,
+  retractAllProgress,
+  retractProgress,
+} from './progress-table.ts';
 import { WaitingCuts } from './waiting-cuts.ts';
 
 /** What is read back of a progress topic, offsets: the cuts that were said last are among them. */
@@ -14,6 +23,7 @@ const LOOK_INTERVAL_MS = 1_000;
 interface ViewProgressParts {
   readonly kafka: Pick<Kafka, 'existingTopics' | 'listOffsets'>;
   readonly clock: Clock;
+  readonly log: Log;
   readonly sink: string;
   /** Those that fill tables. */
   readonly topics: Iterable<string>;
@@ -27,6 +37,9 @@ export class ViewProgress {
   readonly #cuts: WaitingCuts;
   /** Next offsets of the progress topics that exist. */
   readonly #next = new Map<string, number>();
+  /** Progress topics that may not be read. */
+  readonly #denied = new Set<string>();
+  #mustRetractAll = false;
   #retracted: CutOrigin[] = [];
   #lookedAt = 0;
   #toldAt = 0;
@@ -73,6 +86,11 @@ export class ViewProgress {
   /** Takes back what is not claimed any more, and tells now and then how far the sources are. To be called outside of a transaction. */
   async settle(client: Client): Promise<void> {
     const { sink, clock } = this.#parts;
+    if (this.#mustRetractAll) {
+      await retractAllProgress(client, sink);
+      this.#cuts.forgetRecorded();
+      this.#mustRetractAll = false;
+    }
     for (const origin of this.#retracted.splice(0)) await retractProgress(client, sink, origin);
     const now = clock.now();
     if (!hasPassed(now, this.#toldAt, LOOK_INTERVAL_MS)) return;
@@ -104,13 +122,47 @@ export class ViewProgress {
   async #locate(): Promise<boolean> {
     const { kafka, clock, progressTopics } = this.#parts;
     this.#lookedAt = clock.now();
-    const missing = progressTopics.filter((topic) => !this.#next.has(topic));
-    const found = (await kafka.existingTopics(missing)).map((topic) => ({ topic, partition: 0 }));
+    const found: { readonly topic: string; readonly partition: 0 }[] = [];
+    for (const topic of progressTopics)
+      if (!this.#next.has(topic) && !this.#denied.has(topic) && (await this.#isThere(topic)))
+        found.push({ topic, partition: 0 });
     if (found.length === 0) return false;
     const starts = await kafka.listOffsets(found, 'earliest');
     const ends = await kafka.listOffsets(found, 'high-watermark');
     for (const [i, { topic }] of found.entries())
       this.#next.set(topic, Math.max(starts[i] ?? 0, (ends[i] ?? 0) - TAIL_OFFSETS));
+    return true;
+  }
+
+  async #isThere(topic: string): Promise<boolean> {
+    try {
+      return (await this.#parts.kafka.existingTopics([topic])).length > 0;
+    } catch (error) {
+      if (!this.deny(error)) throw error;
+      return false;
+    }
+  }
+
+  /**
+   * Takes an error that says that a progress topic may not be read: the tables are filled all the same, and readers are told
+   * nothing of them, nor what was told before, since it may have been taken back. Such topics are left alone until the sink
+   * is started again.
+   * @returns false for any other error
+   */
+  deny(error: unknown): boolean {
+    if (!(error instanceof AccessDenied)) return false;
+    const { log, progressTopics } = this.#parts;
+    const topics = error.rights.map(({ name }) => name);
+    if (!topics.every((topic) => progressTopics.includes(topic))) return false;
+    for (const topic of topics) {
+      this.#denied.add(topic);
+      this.#next.delete(topic);
+    }
+    this.#mustRetractAll = true;
+    log.warn(
+      { topics, reason: describe(error) },
+      'a progress topic may not be read: tables are filled, but what they stand for is not told, and millrace.wait_for waits in vain',
+    );
     return true;
   }
 }

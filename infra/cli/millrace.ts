@@ -65,6 +65,11 @@ const COMMANDS: readonly Command[] = [
     help: 'prints what a database has to grant: sql --role source|sink|reader',
   },
   {
+    name: 'acls',
+    module: 'processors/acls.ts',
+    help: 'prints what the brokers have to allow: acls --role source|processor|sink',
+  },
+  {
     name: 'reconcile',
     module: 'connectors/postgres-sink/reconcile/main.ts',
     help: 'compares a target table with the query over the source that it stands for',

@@ -24,10 +24,10 @@ const OPERATIONS = {
 
 export type Operation = keyof typeof OPERATIONS;
 
-/** Rights on one resource, in the words of `kafka-acls`. */
+/** Rights on one resource, or on all whose names begin so, in the words of `kafka-acls`. */
 export type Rights = readonly [
   resource: keyof typeof RESOURCES,
-  name: string,
+  name: string | { readonly prefix: string },
   ...operations: readonly Operation[],
 ];
 
@@ -44,13 +44,14 @@ export async function openAcls(broker: string, principal: string): Promise<Acls>
   const admin = new Kafka({ brokers: [broker], clientId: 'acls', logLevel: logLevel.NOTHING }).admin();
   await admin.connect();
   const entriesOf = (rights: readonly Rights[]): AclEntry[] =>
-    rights.flatMap(([resource, resourceName, ...operations]) =>
+    rights.flatMap(([resource, name, ...operations]) =>
       operations.map((operation) => ({
         principal,
         host: '*',
         resourceType: RESOURCES[resource],
-        resourceName,
-        resourcePatternType: ResourcePatternTypes.LITERAL,
+        resourceName: typeof name === 'string' ? name : name.prefix,
+        resourcePatternType:
+          typeof name === 'string' ? ResourcePatternTypes.LITERAL : ResourcePatternTypes.PREFIXED,
         operation: OPERATIONS[operation],
         permissionType: AclPermissionTypes.ALLOW,
       })),
@@ -73,4 +74,20 @@ export async function openAcls(broker: string, principal: string): Promise<Acls>
     },
     [Symbol.asyncDispose]: () => admin.disconnect(),
   };
+}
+
+/** The rights that printed `kafka-acls` commands give, whoever the principal is. */
+export function printedRights(text: string): Rights[] {
+  const commands = text.split('\n').filter((line) => line.startsWith('kafka-acls '));
+  return commands.map((line): Rights => {
+    const valuesOf = (flag: string): string[] =>
+      [...line.matchAll(new RegExp(`--${flag} (\\S+)`, 'g'))].map(([, value]) => String(value));
+    const resource = (['topic', 'group', 'transactional-id'] as const).find((kind) =>
+      line.includes(` --${kind} `),
+    );
+    if (resource === undefined) throw new Error(`no resource: ${line}`);
+    const name = String(valuesOf(resource)[0]);
+    const isPrefix = line.includes('--resource-pattern-type prefixed');
+    return [resource, isPrefix ? { prefix: name } : name, ...(valuesOf('operation') as Operation[])];
+  });
 }
