@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Client } from 'pg';
@@ -46,6 +47,8 @@ export interface EvolvingPlace extends AsyncDisposable {
   readonly refusal: (role: RoleProcess) => Promise<string>;
   /** A command of a version. */
   readonly command: (root: string, program: string, ...args: readonly string[]) => Promise<Ended>;
+  /** What a role has logged so far, by its name. */
+  readonly logOf: (name: string) => Promise<string>;
   readonly backfill: (table: string) => Promise<void>;
   /** Resolves when the sink says of as many tables how far they are. */
   readonly known: (tables: number) => Promise<void>;
@@ -77,6 +80,7 @@ export async function evolvingPlace(): Promise<EvolvingPlace> {
     stop: (role) => starter.stop(role),
     refusal: (role) => starter.end(role),
     command: (root, program, ...args) => runProgram(root, program, args, commandEnv(place)),
+    logOf: (name) => starter.logOf(name),
     async backfill(table) {
       const done = await runProgram(PRESENT, BACKFILL, [table], commandEnv(place));
       expect(done).toMatchObject({ code: 0 });
@@ -116,6 +120,7 @@ async function roleStarter(cleanUp: AsyncDisposableStack) {
   };
   return {
     roles,
+    logOf: (name: string): Promise<string> => readFile(join(run.logs, `${name}.log`), 'utf8'),
     start(spec: RoleSpec): RoleProcess {
       const env = { ...spec.env, MILLRACE_STATE_DIR: join(run.path, 'state') };
       const role = started.use(new RoleProcess({ ...spec, env }, run, machine));
