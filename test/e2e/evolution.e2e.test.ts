@@ -12,7 +12,9 @@ const PLAN = 'processors/plan.ts';
 const RESET = 'processors/reset.ts';
 
 const COMES_MAX_MS = 60_000;
-const TEST_MAX_MS = 240_000;
+/** Each look at whether the group is empty is a process. */
+const RESET_EVERY_MS = 2_000;
+const TEST_MAX_MS = 300_000;
 
 type Pair = readonly [RoleProcess, RoleProcess];
 
@@ -126,7 +128,9 @@ async function stateChanges(
   for (const processor of processors) await place.stop(processor);
   // A static member is one until its session is over.
   const reset = () => command(root, RESET, '--execute');
-  await expect.poll(reset, { timeout: COMES_MAX_MS }).toEqual(done('begins with the first record'));
+  await expect
+    .poll(reset, { timeout: COMES_MAX_MS, interval: RESET_EVERY_MS })
+    .toEqual(done('begins with the first record'));
   for (const instance of ['0', '1']) place.startProcessor(root, instance);
   claims.results.set('tier', 'tier');
   await place.quiet();
@@ -160,7 +164,6 @@ async function resultThatBreaksIsRefused(place: EvolvingPlace, { root, edit }: N
     expect.stringContaining('registry.incompatible'),
   ]);
   await edit(RESULT, field('label', 'int'), field('label', 'string'));
-  expect(await command(root, SCHEMAS, 'types')).toEqual({ code: 0, text: '' });
   const note = 'field segment is read as its default: version 4, the newest, does not have it';
   expect(await command(root, SCHEMAS, 'check')).toEqual(done(note));
   await place.quiet();
