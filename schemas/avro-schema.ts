@@ -57,6 +57,8 @@ export interface AvroFixed extends ConnectProperties {
 
 export interface AvroField {
   readonly name: string;
+  /** Names under which a reader takes the field from writers that have it under one of them. */
+  readonly aliases?: readonly string[];
   readonly type: AvroSchema;
   readonly default?: unknown;
   readonly doc?: string;

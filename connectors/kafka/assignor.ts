@@ -150,11 +150,15 @@ function commonCount(together: readonly string[], partitionCounts: ReadonlyMap<s
 /** True when it makes no difference to the task who has it. */
 const isFree = (task: Task): boolean => task.caughtUp.size === task.candidates.length;
 
-/** Gives each task to its owner while there is room; returns the tasks that remain. */
+/**
+ * Gives each task to its owner while there is room; returns the tasks that remain. By partition before sub-topology, so
+ * that an owner without room for all keeps some of each sub-topology: whoever comes takes a share of every kind of work.
+ */
 function keepOwned(tasks: readonly Task[], loads: readonly Load[], spread: Spread): readonly Task[] {
   const kept = new Set<Task>();
+  const mixed = tasks.toSorted((a, b) => a.partition - b.partition || a.subTopology - b.subTopology);
   for (const load of loads)
-    for (const task of tasks) {
+    for (const task of mixed) {
       if (!spread.hasRoom(load)) break;
       if (kept.has(task) || !task.caughtUp.has(load) || !load.owned.has(taskKey(task))) continue;
       kept.add(task);

@@ -30,6 +30,9 @@ const BACKOFF: BackoffPolicy = { initialMs: 50, maxMs: 5_000, attemptsMax: Numbe
 /** Memberships in a row that are fenced before a batch is written: a second deployment uses the same sink name. */
 const FENCED_MAX = 5;
 
+/** SQLSTATE undefined_column. */
+const UNDEFINED_COLUMN = '42703';
+
 export interface SinkOptions {
   /** Names the offsets in the target, and with them the deployment. */
   readonly sinkName: string;
@@ -77,6 +80,8 @@ export class Sink {
   /** Failures and fencings since a batch was written. */
   #failures = 0;
   #fenced = 0;
+  /** Since a batch was written. */
+  #hasLostColumn = false;
 
   constructor(options: SinkOptions, context: SinkContext) {
     this.#options = options;
@@ -223,11 +228,12 @@ export class Sink {
       writes,
       deadLetters,
       async () => void (recorded = await this.#progress.record(client, ownership.held, advances)),
-    );
+    ).catch((error: unknown) => this.#lostColumn(error));
     ownership.advanced(advances);
     this.#progress.recorded(recorded);
     this.#failures = 0;
     this.#fenced = 0;
+    this.#hasLostColumn = false;
     const now = clock.now();
     metrics.committed(now - startedAt);
     this.#badRows.add(letters);
@@ -238,6 +244,21 @@ export class Sink {
       metrics.rows(feed.label, 'delete', write.deletes);
       metrics.endToEnd(feed.label, own, now);
     }
+  }
+
+  /**
+   * Somebody has dropped a column that the topic has no field for any more: the next try leaves it out. Where that does not
+   * help, what is missing is another one, as in a trigger.
+   * @throws Failure `sink.column_gone` (retry), and any other error as it is
+   */
+  #lostColumn(error: unknown): never {
+    const isUndefined = error instanceof Error && 'code' in error && error.code === UNDEFINED_COLUMN;
+    if (!isUndefined || this.#hasLostColumn) throw error;
+    this.#hasLostColumn = true;
+    for (const feed of this.#feeds.values()) feed.forget();
+    throw new Failure('sink.column_gone', 'retry', 'a column is gone that the sink has written so far', {
+      cause: error,
+    });
   }
 
   async #connected(): Promise<TargetSession> {

@@ -75,6 +75,13 @@ export class TableFeed {
     return this.#parts.options.metaColumns;
   }
 
+  /** The table lacks a column that it had: what is known of it is found out again. */
+  forget(): void {
+    this.#reader.forget();
+    this.#described = null;
+    this.#writer = null;
+  }
+
   /** Makes the table by the newest registered schemas, so that it is there before the first record. */
   async ensureNewest(client: Client): Promise<void> {
     await this.#reader.loadNewest();

@@ -60,6 +60,13 @@ export class TopicReader {
     return this.#table;
   }
 
+  /** As if no record had been read: what comes, and the newest schema, say again which columns there are. */
+  forget(): void {
+    this.#keys.clear();
+    this.#values.clear();
+    this.#table = null;
+  }
+
   /** Describes the table by the newest registered schemas, so that it exists before the first record comes. */
   async loadNewest(): Promise<void> {
     const key = await this.#registry.latest(`${this.topic}-key`);

@@ -1,4 +1,4 @@
-import { type CheckedContract, type LocatedBreak, isCompatible } from './contract-check.ts';
+import { type CheckedContract, type UnwrittenField, isCompatible } from './contract-check.ts';
 
 export const REPORT_FORMATS = ['text', 'json', 'github'] as const;
 type ReportFormat = (typeof REPORT_FORMATS)[number];
@@ -11,21 +11,24 @@ export function checkReport(checked: readonly CheckedContract[], format: ReportF
     case 'json':
       return `${JSON.stringify(reportJson(checked))}\n`;
     case 'github':
-      return `${checked.flatMap((one) => one.breaks.map((found) => annotation(one, found))).join('')}Summary: ${summary(checked)}\n`;
+      return `${checked.flatMap(annotations).join('')}Summary: ${summary(checked)}\n`;
   }
 }
 
-function contractText({ contract, level, status, against, breaks }: CheckedContract): string {
+function contractText({ contract, level, status, against, breaks, unwritten }: CheckedContract): string {
   const { subject, file } = contract;
   if (status === 'new') return `+ ${subject}  new\n`;
   const [first, last] = [against[0], against.at(-1)];
   const range = first === last ? `${last}` : `${first} to ${last}`;
-  if (status === 'compatible') return `✓ ${subject}  ${level} with ${range}\n`;
+  const notes = unwritten
+    .map((one) => `  ! ${file}:${one.line}  ${unwrittenText(one)}\n    → ${UNWRITTEN_FIX}\n`)
+    .join('');
+  if (status === 'compatible') return `✓ ${subject}  ${level} with ${range}\n${notes}`;
   const lines = breaks.map(
     (found) =>
       `  ${file}:${found.line}  ${found.type} (${found.direction})\n    ${found.message}\n    → ${found.fix}\n`,
   );
-  return `✗ ${subject}  not ${level} with ${range}\n${lines.join('')}`;
+  return `✗ ${subject}  not ${level} with ${range}\n${lines.join('')}${notes}`;
 }
 
 function summary(checked: readonly CheckedContract[]): string {
@@ -40,8 +43,23 @@ function reportJson(checked: readonly CheckedContract[]): object {
 }
 
 /** https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions */
-function annotation({ contract }: CheckedContract, { line, type, message, fix }: LocatedBreak): string {
-  const title = `${type}: ${contract.subject}`.replaceAll(',', '%2C').replaceAll(':', '%3A');
-  const text = `${message}\n${fix}`.replaceAll('%', '%25').replaceAll('\n', '%0A');
-  return `::error file=${contract.file},line=${line},title=${title}::${text}\n`;
+function annotations({ contract, breaks, unwritten }: CheckedContract): string[] {
+  const { file, subject } = contract;
+  const annotation = (command: string, line: number, type: string, message: string): string => {
+    const title = `${type}: ${subject}`.replaceAll(',', '%2C').replaceAll(':', '%3A');
+    const text = message.replaceAll('%', '%25').replaceAll('\n', '%0A');
+    return `::${command} file=${file},line=${line},title=${title}::${text}\n`;
+  };
+  return [
+    ...breaks.map(({ line, type, message, fix }) => annotation('error', line, type, `${message}\n${fix}`)),
+    ...unwritten.map((one) =>
+      annotation('warning', one.line, 'NOT_WRITTEN', `${unwrittenText(one)}\n${UNWRITTEN_FIX}`),
+    ),
+  ];
 }
+
+const UNWRITTEN_FIX =
+  'name the column that it was renamed to among its "aliases", or read it no longer; it may also be a column that is still to come';
+
+const unwrittenText = ({ field, newest }: UnwrittenField): string =>
+  `field ${field} is read as its default: ${newest}, the newest, does not have it`;

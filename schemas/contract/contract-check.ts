@@ -1,5 +1,12 @@
-import { type Break, type CompatibilityLevel, breaksOf, keyBreaksOf } from './compatibility-level.ts';
+import {
+  type Break,
+  type CompatibilityLevel,
+  type EarlierSchema,
+  breaksOf,
+  keyBreaksOf,
+} from './compatibility-level.ts';
 import type { Contract } from './contracts.ts';
+import { unwrittenFields } from '../unwritten-fields.ts';
 import type { EarlierSchemas } from './earlier-schemas.ts';
 import { lineOf } from './json-lines.ts';
 
@@ -17,6 +24,15 @@ export interface CheckedContract {
   /** Labels of the schemas before. */
   readonly against: readonly string[];
   readonly breaks: readonly LocatedBreak[];
+  /** What of the source's rows is read and not written: fields that the newest schema before does not have. */
+  readonly unwritten: readonly UnwrittenField[];
+}
+
+export interface UnwrittenField {
+  readonly field: string;
+  readonly line: number;
+  /** Label of the newest schema. */
+  readonly newest: string;
 }
 
 /** What is read of the source's rows must be readable whichever of its schemas wrote them; the rest is the source's. */
@@ -47,7 +63,17 @@ async function checkContract(
   const breaks = found.map((one) => ({ ...one, line: lineOf(lines, one.path) }));
   const compared = breaks.length === 0 ? 'compatible' : 'incompatible';
   const status = before.length === 0 ? 'new' : compared;
-  return { contract, level, status, against: before.map(({ label }) => label), breaks };
+  const unwritten = isOwn || part === 'key' ? [] : unwrittenOf(contract, before.at(-1));
+  return { contract, level, status, against: before.map(({ label }) => label), breaks, unwritten };
+}
+
+function unwrittenOf({ schema, lines }: Contract, newest: EarlierSchema | undefined): UnwrittenField[] {
+  if (newest === undefined || typeof schema !== 'object' || !('fields' in schema)) return [];
+  const { fields } = schema;
+  return unwrittenFields(schema, newest.schema).map((field) => {
+    const place = fields.findIndex(({ name }) => name === field);
+    return { field, line: lineOf(lines, `/fields/${place}`), newest: newest.label };
+  });
 }
 
 export const isCompatible = (checked: readonly CheckedContract[]): boolean =>

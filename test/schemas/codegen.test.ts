@@ -31,6 +31,12 @@ test('the generated types are what the .avsc files say (npm run schemas:types)',
   expect(expectedModule().text).toBe(text);
 });
 
+test('a field keeps its aliases, by which a reader knows it under other names', () => {
+  const text = moduleOf(['row', record('Row', { name: 'segment', aliases: ['market'], type: 'string' })]);
+  expect(text).toContain('"aliases":["market"]');
+  expect(text).toContain('readonly segment: string;');
+});
+
 const colour: AvroSchema = { type: 'enum', name: 'Colour', symbols: ['RED', 'GREEN'] };
 const hash: AvroSchema = { type: 'fixed', name: 'Hash', size: 2 };
 const money: AvroSchema = {

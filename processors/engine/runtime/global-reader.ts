@@ -40,7 +40,7 @@ export class GlobalTables {
   #clearRound = -1;
 
   constructor(parts: GlobalParts) {
-    const { topology, names, setup, registry, serdes, onDrop } = parts;
+    const { topology, names, setup, registry, serdes, log, onDrop } = parts;
     this.#parts = parts;
     const { plan, functions } = topology;
     const sources = globalSources(plan);
@@ -54,7 +54,7 @@ export class GlobalTables {
       stores: plan.stores,
       state: this.#stores,
     });
-    this.#inputs = inputTopics(topology, sources, names, registry, serdes);
+    this.#inputs = inputTopics(topology, sources, names, registry, serdes, log);
     this.#partitions = globalPartitions(plan, names, setup);
   }
 

@@ -1,5 +1,6 @@
 import type { ConsumerRecord } from '../../../connectors/kafka/port.ts';
 import { must } from '../../../infra/process/assert.ts';
+import type { Log } from '../../../infra/process/log.ts';
 import type { SchemaRegistry } from '../../../schemas/serde/schema-registry.ts';
 import type { BodySerdes } from '../body-serdes.ts';
 import type { Call } from '../operators/operator.ts';
@@ -15,6 +16,7 @@ import {
   eventTimeHeader,
   repartitionDecoder,
 } from './message-decoder.ts';
+import { unwrittenFieldLog } from './unwritten-field-log.ts';
 
 /** A record on its way to one source of a task. */
 export interface SourcedRecord {
@@ -52,6 +54,7 @@ export function inputTopics(
   names: ApplicationNames,
   registry: SchemaRegistry,
   serdes: BodySerdes,
+  log: Log,
 ): InputTopic[] {
   const bySource = new Map<string, SourceNode[]>();
   const inputs: InputTopic[] = [];
@@ -66,7 +69,8 @@ export function inputTopics(
     const topic = names.catalogue(node.topic.name);
     bySource.set(topic, [...(bySource.get(topic) ?? []), node]);
   }
-  for (const [topic, sources] of bySource) inputs.push(catalogueInput(topology, topic, sources, registry));
+  for (const [topic, sources] of bySource)
+    inputs.push(catalogueInput(topology, topic, sources, registry, log));
   return inputs.sort((a, b) => (a.topic < b.topic ? -1 : 1));
 }
 
@@ -75,8 +79,10 @@ function catalogueInput(
   topic: string,
   sources: readonly SourceNode[],
   registry: SchemaRegistry,
+  log: Log,
 ): InputTopic {
-  const decoder = catalogueDecoder(must(sources[0], `no source reads ${topic}`).topic, registry);
+  const { topic: read } = must(sources[0], `no source reads ${topic}`);
+  const decoder = catalogueDecoder(read, registry, unwrittenFieldLog(topic, read.value, registry, log));
   const timed = tablesFirst(sources).map((source) => ({
     source,
     time: timeOf(topology, source),

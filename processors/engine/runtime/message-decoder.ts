@@ -7,6 +7,7 @@ import { type BodySerdes, changeSchema } from '../body-serdes.ts';
 import type { PlanRepartition, PlanTopic } from '../plan/plan.ts';
 import type { Message } from '../source-record.ts';
 import { placeOf } from './dead-letter.ts';
+import type { UnwrittenFieldLog } from './unwritten-field-log.ts';
 
 /** Header of a repartition topic's record: its event time, decimal text. The Kafka timestamp is the commit time. */
 export const EVENT_TIME_HEADER = '__event_ts';
@@ -20,13 +21,17 @@ export interface MessageDecoder {
 }
 
 /** A topic of the catalogue: framed keys and values of any compatible writer. */
-export function catalogueDecoder(topic: PlanTopic, registry: SchemaRegistry): MessageDecoder {
+export function catalogueDecoder(
+  topic: PlanTopic,
+  registry: SchemaRegistry,
+  onNewSchema: UnwrittenFieldLog,
+): MessageDecoder {
   const keys = AvroSerde.reader<unknown>(registry, topic.key);
   const values = AvroSerde.reader<unknown>(registry, topic.value);
   return {
     async load(record) {
       await load(keys, record, record.key);
-      await load(values, record, record.value);
+      if (await load(values, record, record.value)) await onNewSchema();
     },
     decode(record) {
       const { key, value } = record;
@@ -77,10 +82,16 @@ export function eventTimeHeader(record: ConsumerRecord): number {
   });
 }
 
-async function load(serde: AvroSerde<unknown>, record: ConsumerRecord, bytes: Buffer | null): Promise<void> {
-  if (bytes === null) return;
+/** False where the schema is known, or there is none. */
+async function load(
+  serde: AvroSerde<unknown>,
+  record: ConsumerRecord,
+  bytes: Buffer | null,
+): Promise<boolean> {
+  if (bytes === null) return false;
   const id = located(record, () => serde.missing(bytes));
   if (id !== null) await serde.load(id);
+  return id !== null;
 }
 
 function located<T>(record: ConsumerRecord, step: () => T): T {

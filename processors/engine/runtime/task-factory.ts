@@ -44,8 +44,8 @@ export function taskFactory(
   pending: PendingOutput,
   badRecords: BadRecords,
 ): TaskFactory {
-  const { topology, parts, names, registry, serdes } = application;
-  const inputs = parts.map((part) => inputTopics(topology, part.nodes, names, registry, serdes));
+  const { topology, parts, names, registry, serdes, log } = application;
+  const inputs = parts.map((part) => inputTopics(topology, part.nodes, names, registry, serdes, log));
   const listener = taskListener(application, pending, badRecords);
   return {
     inputs,

@@ -61,6 +61,13 @@ describe('who gets what', () => {
       expected: { a: { x: [0, 1] }, b: { x: [3, 4] }, c: { x: [2, 5] } },
     },
     {
+      rule: 'who comes takes a share of each sub-topology',
+      topics: [['x'], ['y']],
+      counts: { x: 4, y: 4 },
+      members: { a: { x: [0, 1, 2, 3], y: [0, 1, 2, 3] }, b: {} },
+      expected: { a: { x: [0, 1], y: [0, 1] }, b: { x: [2, 3], y: [2, 3] } },
+    },
+    {
       rule: 'the tasks of who left are spread, the others stay',
       topics: [['x']],
       counts: { x: 6 },

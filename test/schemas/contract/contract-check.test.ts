@@ -96,3 +96,22 @@ test('a file that is no schema is told by its name', () => {
   for (const text of ['{', '{"type":"record","name":"A","fields":[{"name":"a","type":"nothing"}]}'])
     expect(() => contractSchema(text, 'schemas/a.avsc')).toThrow('schemas/a.avsc is not an Avro schema');
 });
+
+test('what is read of the source and not written any more is told, and is no break', async () => {
+  const reads = {
+    ...contract('value', 'source'),
+    schema: contractSchema(TEXT.replace(/,\n.*must.*/, ''), 'sums'),
+  };
+  const checked = await check(reads);
+  expect(isCompatible(checked)).toBe(true);
+  expect(checkReport(checked, 'text')).toBe(`✓ p.sums-value  BACKWARD_TRANSITIVE with version 1
+  ! schemas/sums.avsc:6  field total is read as its default: version 1, the newest, does not have it
+    → name the column that it was renamed to among its "aliases", or read it no longer; it may also be a column that is still to come
+Summary: 1 compatible, 0 new, 0 incompatible
+`);
+  expect(checkReport(checked, 'github')).toMatch(
+    /^::warning file=schemas\/sums\.avsc,line=6,title=NOT_WRITTEN%3A p\.sums-value::field total is read/,
+  );
+  const [one] = await check(contract('value', 'pipeline'));
+  expect(one?.unwritten).toEqual([]);
+});

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { silentLog } from '../../../../infra/process/log.ts';
 import { bodySerdes } from '../../../../processors/engine/body-serdes.ts';
 import { applicationNames } from '../../../../processors/engine/runtime/application-names.ts';
 import { inputTopics } from '../../../../processors/engine/runtime/input-topics.ts';
@@ -9,7 +10,7 @@ test('what the tables of a foreign-key join tell each other is taken in order of
   const topology = denormalised('inner');
   const registry = {} as SchemaRegistry;
   const names = applicationNames('p', topology.name);
-  const inputs = inputTopics(topology, topology.plan.nodes, names, registry, bodySerdes(registry));
+  const inputs = inputTopics(topology, topology.plan.nodes, names, registry, bodySerdes(registry), silentLog);
   expect(inputs.map(({ topic, isTable }) => [topic, isTable])).toEqual([
     ['p-inner-named-orders-by-name-repartition', true],
     ['p-inner-named-orders-with-customer-response-repartition', true],
