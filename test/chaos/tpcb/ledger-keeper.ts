@@ -14,6 +14,8 @@ export interface KeeperOptions {
   readonly bid: number;
   /** Where it looks. */
   readonly mirror: Mirror;
+  /** Commits with `synchronous_commit = off`. */
+  readonly isAsynchronous: boolean;
   readonly sourceUrl: string;
   readonly targetUrl: string;
   readonly random: Random;
@@ -34,17 +36,13 @@ export class LedgerKeeper {
     this.#options = options;
   }
 
-  /** Transactions on the source. */
-  get transfers(): number {
-    return this.#transfers;
-  }
-
   /** Writes and reads until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { bid, mirror, sourceUrl, targetUrl, random, findings } = this.#options;
+    const { bid, mirror, isAsynchronous, sourceUrl, targetUrl, random, findings } = this.#options;
     const source = await connect(sourceUrl);
     const target = await connect(targetUrl);
     try {
+      if (isAsynchronous) await source.query('SET synchronous_commit = off');
       while (!signal.aborted) {
         for (let left = 1 + whole(random, TRANSFERS_MAX); left > 0; left--) {
           const next = randomTransfer(random, { first: bid, count: 1 });
@@ -52,7 +50,7 @@ export class LedgerKeeper {
           this.#transfers++;
           this.#total += next.delta;
         }
-        const lsn = await sourceLsn(source);
+        const lsn = await sourceLsn(source, isAsynchronous);
         const late = await waitForAll(target, mirror, lsn);
         if (late === null) await inOneSnapshot(target, () => this.#read(target, lsn));
         else findings.note('late', `${late} has not come to ${lsn}`);

@@ -8,6 +8,8 @@ import type { Mirror } from './mirror.ts';
 import { SESSION_TIMEOUT_MS } from './tpcb-faults.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../../connectors/postgres-sink/main.ts', import.meta.url));
+/** So few that what was committed together arrives in several transactions, the more so after a pause. */
+const BATCH_ROWS = 50;
 /** How a process may end that was asked to: one that is still starting has no handler of signals yet. */
 const IN_ORDER = ['exit code 0', 'SIGTERM', 'SIGKILL', 'was not started'];
 
@@ -34,6 +36,10 @@ export class SinkFleet {
     this.#options = options;
     this.#first = this.#slot(1, { instance: 'first' });
     this.#second = this.#slot(2, {});
+  }
+
+  get isDoubled(): boolean {
+    return this.#isDoubled;
   }
 
   start(): void {
@@ -99,6 +105,7 @@ export class SinkFleet {
       sinkName: mirror.name,
       tables: BANK_TABLE_NAMES.map((table) => `public.${table}=${mirror.name}.${table}`).join(','),
       metaColumns: String(mirror.metaColumns),
+      batchRows: BATCH_ROWS,
       sessionTimeoutMs: SESSION_TIMEOUT_MS,
     });
     const onEnd = (how: string): void =>

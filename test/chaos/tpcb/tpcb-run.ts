@@ -1,31 +1,27 @@
 import type { Client } from 'pg';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { connect, createDatabase, dropDatabase } from '../../../infra/local/demo/databases.ts';
 import type { Stack } from '../../../infra/local/stack.ts';
 import type { Clock } from '../../../infra/process/clock.ts';
 import { Failure } from '../../../infra/process/failure.ts';
 import { untilNothing } from '../copy-progress.ts';
 import type { Random } from '../fault-lane.ts';
-import { lastError } from '../log-error.ts';
-import { type ProcessSlot, flagsOf, processSlot } from '../process-slot.ts';
 import { seededRandom } from '../seeded-random.ts';
 import { Findings } from '../source/identities.ts';
+import { Auditor } from './auditor.ts';
 import { BANK_TABLE_NAMES, bankSql } from './bank.ts';
 import { LedgerKeeper } from './ledger-keeper.ts';
 import { type Load, type LoadOptions, ownLoad } from './load.ts';
 import { MIRRORS } from './mirror.ts';
 import { compareQuietTables } from './quiet-comparison.ts';
-import { SinkFleet } from './sink-fleet.ts';
 import { runSinkFaults } from './sink-fault-runner.ts';
 import type { SinkLane } from './tpcb-faults.ts';
+import { type Roles, startRoles } from './tpcb-roles.ts';
 
-const SOURCE = fileURLToPath(new URL('../../../connectors/postgres-source/main.ts', import.meta.url));
 const START_MAX_MS = 90_000;
 const PROGRESS_MS = 5_000;
-/** For each mirror; each has a branch of its own. */
-const KEEPERS = 2;
-const LOAD = { writers: 3, branches: { first: KEEPERS * MIRRORS.length + 1, count: 3 } };
+/** Two for each mirror, each with a branch of its own. */
+const KEEPERS = 2 * MIRRORS.length;
+const LOAD = { writers: 3, branches: { first: KEEPERS + 1, count: 3 } };
 
 export interface TpcbRun {
   readonly servers: Pick<Stack, 'kafkaBrokers' | 'registryUrl' | 'sourceUrl' | 'targetUrl'>;
@@ -81,76 +77,23 @@ export async function runTpcb(run: TpcbRun): Promise<TpcbVerdict> {
   cleanUp.defer(() => source.end());
   const target = await connect(targetUrl);
   cleanUp.defer(() => target.end());
+  const watcher = await connect(targetUrl);
+  cleanUp.defer(() => watcher.end());
   await source.query(bankSql(LOAD.branches.first - 1 + LOAD.branches.count));
   for (const { name } of MIRRORS) await target.query(`CREATE SCHEMA ${name}`);
   const roles = startRoles(run, sourceUrl, targetUrl);
   try {
-    return await observe(run, { source, target, sourceUrl, targetUrl, roles });
+    return await observe(run, { source, target, watcher, sourceUrl, targetUrl, roles });
   } finally {
     await roles.drain();
   }
 }
 
-interface Roles {
-  readonly fleets: ReadonlyMap<string, SinkFleet>;
-  readonly problems: () => readonly string[];
-  drain(): Promise<void>;
-}
-
-function startRoles(
-  { servers, prefix, folder, clock, say }: TpcbRun,
-  sourceUrl: string,
-  targetUrl: string,
-): Roles {
-  const place = {
-    kafkaBootstrapServers: servers.kafkaBrokers,
-    schemaRegistryUrl: servers.registryUrl,
-    topicPrefix: prefix,
-  };
-  const fleets = new Map(
-    MIRRORS.map((mirror) => {
-      const options = { mirror, folder, place: { ...place, databaseUrl: targetUrl }, clock, say };
-      return [mirror.name, new SinkFleet(options)];
-    }),
-  );
-  const problems: string[] = [];
-  const source = sourceSlot({ ...place, databaseUrl: sourceUrl }, folder, clock, (how) => {
-    say(how);
-    problems.push(how);
-  });
-  source.start();
-  for (const fleet of fleets.values()) fleet.start();
-  return {
-    fleets,
-    problems: () => [...problems, ...[...fleets.values()].flatMap((fleet) => fleet.problems)],
-    async drain() {
-      await Promise.all([...fleets.values()].map((fleet) => fleet.drain()));
-      await source.drain();
-    },
-  };
-}
-
-function sourceSlot(
-  place: Readonly<Record<string, string>> & { readonly topicPrefix: string },
-  folder: string,
-  clock: Clock,
-  onProblem: (what: string) => void,
-): ProcessSlot {
-  const args = flagsOf({
-    ...place,
-    slotName: place.topicPrefix,
-    tables: BANK_TABLE_NAMES.map((table) => `public.${table}`).join(','),
-    stateDir: join(folder, 'state'),
-  });
-  const logFile = join(folder, 'source.log');
-  const onEnd = (how: string): void =>
-    onProblem(`the source ended by itself (${how}): ${lastError(logFile).reason}`);
-  return processSlot({ program: SOURCE, args: () => args, logFile, clock, onEnd });
-}
-
 interface Stage {
   readonly source: Client;
   readonly target: Client;
+  /** Another session with it, for the faults. */
+  readonly watcher: Client;
   readonly sourceUrl: string;
   readonly targetUrl: string;
   readonly roles: Roles;
@@ -158,46 +101,58 @@ interface Stage {
 
 async function observe(run: TpcbRun, stage: Stage): Promise<TpcbVerdict> {
   const { clock, say, seconds, seed, signal, lanes, loadOf = ownLoad } = run;
-  const { source, target, sourceUrl, targetUrl, roles } = stage;
+  const { source, target, watcher, sourceUrl, targetUrl, roles } = stage;
   const random = seededRandom(seed);
   const own = (): Random => seededRandom(Math.floor(random() * 2 ** 32));
   const findings = new Findings();
   const load = loadOf({ sourceUrl, ...LOAD, random: own(), clock });
-  const keepers = Array.from({ length: KEEPERS }, () => MIRRORS)
-    .flat()
-    .map(
-      (mirror, i) => new LedgerKeeper({ bid: i + 1, mirror, sourceUrl, targetUrl, random: own(), findings }),
-    );
+  const common = { sourceUrl, targetUrl, findings };
+  const keepers = [false, true]
+    .flatMap((isAsynchronous) => MIRRORS.map((mirror) => ({ mirror, isAsynchronous })))
+    .map((of, i) => new LedgerKeeper({ ...common, ...of, bid: i + 1, random: own() }));
+  const auditors = MIRRORS.filter(({ metaColumns }) => metaColumns).map(
+    (mirror) => new Auditor({ mirror, targetUrl, findings, clock }),
+  );
   // The first copies are made beside the load, too.
   await during(load, () => untilTold(target, clock));
-  const sum = (of: (keeper: LedgerKeeper) => number): number =>
-    keepers.reduce((total, keeper) => total + of(keeper), 0);
+  const sum = (of: (reader: LedgerKeeper | Auditor) => number): number =>
+    [...keepers, ...auditors].reduce((total, reader) => total + of(reader), 0);
   using _progress = clock.every(PROGRESS_MS, () =>
     say(
-      `${sum((k) => k.readings)} reader transactions, ${sum((k) => k.compared)} accounts compared, ${findings.of('wrong')} wrong`,
+      `${sum((r) => r.readings)} reader transactions, ${sum((r) => r.compared)} accounts compared, ${findings.of('wrong')} wrong`,
     ),
   );
   using time = bounded(clock, seconds * 1_000, signal);
-  const breaking = runSinkFaults(lanes, { fleets: roles.fleets, clock, say }, time.signal);
   let [compared, quietPoints] = [0, 0];
-  do {
-    using round = bounded(clock, run.roundMs, time.signal);
-    await Promise.all([load(round.signal), ...keepers.map((keeper) => keeper.run(round.signal))]);
+  const compareQuiet = async (): Promise<void> => {
     compared += await compareQuietTables(source, target, findings);
     say(`quiet point ${++quietPoints}: ${compared} comparisons, ${findings.of('wrong')} wrong`);
-  } while (!time.signal.aborted);
-  const faults = await breaking;
-  compared += await compareQuietTables(source, target, findings);
+  };
+  const rounds = async (): Promise<void> => {
+    while (!time.signal.aborted) {
+      using round = bounded(clock, run.roundMs, time.signal);
+      await Promise.all([load(round.signal), ...keepers.map((keeper) => keeper.run(round.signal))]);
+      await compareQuiet();
+    }
+  };
+  const targets = { fleets: roles.fleets, target: watcher, clock, say };
+  const breaking = runSinkFaults(lanes, targets, time.signal);
+  const [faults] = await Promise.all([
+    breaking,
+    rounds(),
+    ...auditors.map((auditor) => auditor.run(time.signal)),
+  ]);
+  await compareQuiet();
   const [written] = (await source.query<{ n: number }>('SELECT count(*)::int AS n FROM pgbench_history'))
     .rows;
   await roles.drain();
   return {
     transactions: written?.n ?? 0,
-    checks: sum((k) => k.readings) + compared,
-    accounts: sum((k) => k.compared),
+    checks: sum((r) => r.readings) + compared,
+    accounts: sum((r) => r.compared),
     wrong: findings.of('wrong'),
     faults,
-    quietPoints: quietPoints + 1,
+    quietPoints,
     problems: [...findings.examples, ...roles.problems()],
   };
 }

@@ -6,9 +6,10 @@ import type { Mirror } from './mirror.ts';
 /** Longer than any fault, on a machine that others use too. */
 const WAIT_MAX = '60 seconds';
 
-/** Up to where the source has come. */
-export async function sourceLsn(source: Client): Promise<string> {
-  const { rows } = await source.query<{ lsn: string }>('SELECT pg_current_wal_lsn() AS lsn');
+/** Behind what is committed; of a session that does not wait for its commits to be written, behind those too. */
+export async function sourceLsn(source: Client, isAsynchronous = false): Promise<string> {
+  const place = isAsynchronous ? 'pg_current_wal_insert_lsn()' : 'pg_current_wal_lsn()';
+  const { rows } = await source.query<{ lsn: string }>(`SELECT ${place} AS lsn`);
   return must(rows[0], 'one row').lsn;
 }
 
