@@ -33,7 +33,7 @@ test(
   async () => {
     const prefix = `tpcb_${Math.random().toString(36).slice(2, 8)}`;
     const folder = await mkdtemp(join(thisMachine().tmpFolder, 'millrace-tpcb-'));
-    const said: string[] = [];
+    const said = [`logs are in ${folder}`];
     const verdict = await runTpcb({
       servers: {
         kafkaBrokers: inject('kafkaBrokers'),
