@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { stackOptions } from '../../infra/local/stack-options.ts';
+import { stackOptions, stackRequest } from '../../infra/local/stack-options.ts';
 import { systemClock } from '../../infra/process/clock.ts';
 import { Failure, describe } from '../../infra/process/failure.ts';
 import { EXIT } from '../../infra/process/lifecycle.ts';
@@ -10,6 +10,8 @@ import { isRight, runCopyScenario } from './copy-scenario.ts';
 import { runJoinScenario } from './join/join-scenario.ts';
 import { isJoinRight } from './join/join-verdict.ts';
 import { isSourceRight, runSourceScenario } from './source/source-scenario.ts';
+import { isTpcbRight } from './tpcb/tpcb-run.ts';
+import { runTpcbScenario } from './tpcb/tpcb-scenario.ts';
 
 const COMMAND = 'npm run chaos --';
 const SEED_BELOW = 1_000_000;
@@ -45,10 +47,11 @@ interface Surroundings {
 async function main([scenario, ...argv]: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
   if (scenario === 'source') return source(argv, env);
   if (scenario === 'join') return join(argv, env);
+  if (scenario === 'tpcb') return tpcb(argv, env);
   const isHelp = scenario === undefined || scenario === '--help';
   if (!isHelp && scenario !== 'copy')
     throw new Failure('config.invalid', 'stop', `there is no scenario ${scenario}`, {
-      fix: `try ${COMMAND} copy, ${COMMAND} source, or ${COMMAND} join`,
+      fix: `try ${COMMAND} copy, ${COMMAND} source, ${COMMAND} join, or ${COMMAND} tpcb`,
     });
   return copy(isHelp ? ['--help'] : argv, env);
 }
@@ -57,7 +60,7 @@ async function copy(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<vo
   const parsed = parseOptions(`${COMMAND} copy`, COPY_OPTIONS, argv, env);
   if (parsed.kind === 'help') {
     process.stdout.write(
-      `${parsed.text}\nthe other scenarios: ${COMMAND} source --help, ${COMMAND} join --help\n`,
+      `${parsed.text}\nthe other scenarios: ${COMMAND} source --help, ${COMMAND} join --help, ${COMMAND} tpcb --help\n`,
     );
     return;
   }
@@ -98,6 +101,20 @@ async function join(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<vo
   process.stdout.write(`seed ${scenario.seed}\n`);
   process.stdout.write(`${results} results, ${missing} missing, ${extra} extra\n`);
   process.exitCode = isJoinRight(outcome) ? EXIT.ok : EXIT.failed;
+}
+
+async function tpcb(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+  const parsed = parseOptions(`${COMMAND} tpcb`, { ...FAULT_OPTIONS, ...stackOptions }, argv, env);
+  if (parsed.kind === 'help') {
+    process.stdout.write(parsed.text);
+    return;
+  }
+  const scenario = surroundings(parsed.options);
+  const verdict = await runTpcbScenario(scenario, stackRequest(parsed.options, scenario.say));
+  const { transactions, checks, wrong } = verdict;
+  process.stdout.write(`seed ${scenario.seed}\n`);
+  process.stdout.write(`${transactions} transactions, ${checks} checks, ${wrong} wrong\n`);
+  process.exitCode = isTpcbRight(verdict) ? EXIT.ok : EXIT.failed;
 }
 
 function surroundings(options: {

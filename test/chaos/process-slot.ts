@@ -46,7 +46,11 @@ export function processSlot({ program, args, logFile, clock, onEnd }: SlotOption
     isWanted = true;
     if (isRunning()) return;
     const log = openSync(logFile, 'a');
-    const started = spawn(process.execPath, [program, ...args(runs++)], { stdio: ['ignore', log, log] });
+    const started = spawn(process.execPath, [program, ...args(runs++)], {
+      stdio: ['ignore', log, log],
+      // In a process group of its own, so that Ctrl-C asks only us.
+      detached: true,
+    });
     closeSync(log);
     dieWithParent(started);
     child = started;
