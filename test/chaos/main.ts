@@ -9,6 +9,8 @@ import { count } from '../../infra/process/role-options.ts';
 import { isRight, runCopyScenario } from './copy-scenario.ts';
 import { runJoinScenario } from './join/join-scenario.ts';
 import { isJoinRight } from './join/join-verdict.ts';
+import { runSinkScenario } from './sink/sink-scenario.ts';
+import { isSinkRight, sinkVerdictText } from './sink/sink-verdict.ts';
 import { isSourceRight, runSourceScenario } from './source/source-scenario.ts';
 
 const COMMAND = 'npm run chaos --';
@@ -45,10 +47,11 @@ interface Surroundings {
 async function main([scenario, ...argv]: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
   if (scenario === 'source') return source(argv, env);
   if (scenario === 'join') return join(argv, env);
+  if (scenario === 'sink') return sink(argv, env);
   const isHelp = scenario === undefined || scenario === '--help';
   if (!isHelp && scenario !== 'copy')
     throw new Failure('config.invalid', 'stop', `there is no scenario ${scenario}`, {
-      fix: `try ${COMMAND} copy, ${COMMAND} source, or ${COMMAND} join`,
+      fix: `try ${COMMAND} copy, ${COMMAND} source, ${COMMAND} join, or ${COMMAND} sink`,
     });
   return copy(isHelp ? ['--help'] : argv, env);
 }
@@ -57,7 +60,7 @@ async function copy(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<vo
   const parsed = parseOptions(`${COMMAND} copy`, COPY_OPTIONS, argv, env);
   if (parsed.kind === 'help') {
     process.stdout.write(
-      `${parsed.text}\nthe other scenarios: ${COMMAND} source --help, ${COMMAND} join --help\n`,
+      `${parsed.text}\nthe other scenarios: ${COMMAND} source --help, ${COMMAND} join --help, ${COMMAND} sink --help\n`,
     );
     return;
   }
@@ -98,6 +101,18 @@ async function join(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<vo
   process.stdout.write(`seed ${scenario.seed}\n`);
   process.stdout.write(`${results} results, ${missing} missing, ${extra} extra\n`);
   process.exitCode = isJoinRight(outcome) ? EXIT.ok : EXIT.failed;
+}
+
+async function sink(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+  const parsed = parseOptions(`${COMMAND} sink`, FAULT_OPTIONS, argv, env);
+  if (parsed.kind === 'help') {
+    process.stdout.write(parsed.text);
+    return;
+  }
+  const scenario = surroundings(parsed.options);
+  const verdict = await runSinkScenario(scenario);
+  process.stdout.write(`seed ${scenario.seed}\n${sinkVerdictText(verdict)}\n`);
+  process.exitCode = isSinkRight(verdict) ? EXIT.ok : EXIT.failed;
 }
 
 function surroundings(options: {
