@@ -32,6 +32,7 @@ const SINK_NAME = 'sink';
 const PROGRESS_MS = 5_000;
 /** Small, so that a poll is many transactions. */
 const BATCH_ROWS = 100;
+const BEGIN_MAX_MS = 60_000;
 /** On a machine that others use too. A dead line alone takes a sink more than a minute. */
 const CATCH_UP_MAX_MS = 240_000;
 
@@ -106,6 +107,11 @@ async function disturb(
       (behind) => say(`${told}, ${behind.reduce((sum, { records }) => sum + records, 0)} offsets behind`),
       () => say(`${told}; how far the sinks are cannot be told now`),
     );
+  });
+  // Before the sinks have begun hardly a fault meets anything.
+  await untilNothing(clock, BEGIN_MAX_MS, async () => {
+    const [[applied] = []] = await session.sql('SELECT count(*) FROM public.applied');
+    return applied !== '0' || signal.aborted ? null : 'nothing is applied';
   });
   const schedule = planSinkFaults(seed, seconds);
   for (const line of planText(schedule)) say(line);
