@@ -9,7 +9,11 @@ subscribe('net.client.socket', (message) => {
   socket.once('close', () => sockets.delete(socket));
 });
 
-// The faults' way to cut all lines of this process at once.
+// The faults' way to cut all lines of this process at once. With an error, as the other end's reset has: who holds a
+// socket may count on it that he alone ends it in silence.
 process.on('SIGUSR2', () => {
-  for (const socket of sockets) socket.destroy();
+  for (const socket of sockets) {
+    const reset = { code: 'ECONNRESET', syscall: 'read' };
+    socket.destroy(Object.assign(new Error('read ECONNRESET'), reset));
+  }
 });
