@@ -6,8 +6,8 @@ test('a seed always gives the same faults, and another seed others', () => {
   expect(planSinkFaults(8, 300)).not.toEqual(planSinkFaults(7, 300));
 });
 
-test('ten minutes hold every kind of fault, and a COMMIT broken in each way before and after it', () => {
-  const { processes, scale, lines, database } = planSinkFaults(1, 600);
+test('half an hour holds every kind of fault, and a COMMIT broken in each way before and after it', () => {
+  const { processes, scale, lines, database } = planSinkFaults(1, 1_800);
   const kinds = (planned: readonly { readonly fault: { readonly kind: string } }[]): string[] =>
     [...new Set(planned.map(({ fault }) => fault.kind))].toSorted();
   expect(kinds(processes)).toEqual(['cut lines of', 'freeze', 'kill', 'overtake']);
