@@ -50,6 +50,19 @@ export async function runLane<F>(
   return done;
 }
 
+/** A lane's plan for a person, in a line. */
+export function laneText<F extends { readonly forMs: number }>(
+  lane: string,
+  planned: readonly Planned<F>[],
+  what: (fault: F) => string,
+): string {
+  const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`;
+  const faults = planned.map(
+    ({ afterMs, fault }) => `after ${seconds(afterMs)} ${what(fault)} for ${seconds(fault.forMs)}`,
+  );
+  return `plan of ${lane}: ${faults.join('; ')}`;
+}
+
 export const whole = (random: Random, below: number): number => Math.floor(random() * below);
 
 export const between = (random: Random, { from, to }: Range): number =>

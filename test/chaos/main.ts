@@ -9,6 +9,8 @@ import { count } from '../../infra/process/role-options.ts';
 import { isRight, runCopyScenario } from './copy-scenario.ts';
 import { runJoinScenario } from './join/join-scenario.ts';
 import { isJoinRight } from './join/join-verdict.ts';
+import { runSinkScenario } from './sink/sink-scenario.ts';
+import { isSinkRight, sinkVerdictText } from './sink/sink-verdict.ts';
 import { isSourceRight, runSourceScenario } from './source/source-scenario.ts';
 import { isTpcbRight } from './tpcb/tpcb-run.ts';
 import { runTpcbScenario } from './tpcb/tpcb-scenario.ts';
@@ -47,11 +49,12 @@ interface Surroundings {
 async function main([scenario, ...argv]: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
   if (scenario === 'source') return source(argv, env);
   if (scenario === 'join') return join(argv, env);
+  if (scenario === 'sink') return sink(argv, env);
   if (scenario === 'tpcb') return tpcb(argv, env);
   const isHelp = scenario === undefined || scenario === '--help';
   if (!isHelp && scenario !== 'copy')
     throw new Failure('config.invalid', 'stop', `there is no scenario ${scenario}`, {
-      fix: `try ${COMMAND} copy, ${COMMAND} source, ${COMMAND} join, or ${COMMAND} tpcb`,
+      fix: `try ${COMMAND} copy, ${COMMAND} source, ${COMMAND} join, ${COMMAND} sink, or ${COMMAND} tpcb`,
     });
   return copy(isHelp ? ['--help'] : argv, env);
 }
@@ -60,7 +63,7 @@ async function copy(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<vo
   const parsed = parseOptions(`${COMMAND} copy`, COPY_OPTIONS, argv, env);
   if (parsed.kind === 'help') {
     process.stdout.write(
-      `${parsed.text}\nthe other scenarios: ${COMMAND} source --help, ${COMMAND} join --help, ${COMMAND} tpcb --help\n`,
+      `${parsed.text}\nthe other scenarios: ${COMMAND} source --help, ${COMMAND} join --help, ${COMMAND} sink --help, ${COMMAND} tpcb --help\n`,
     );
     return;
   }
@@ -115,6 +118,18 @@ async function tpcb(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<vo
   process.stdout.write(`seed ${scenario.seed}\n`);
   process.stdout.write(`${transactions} transactions, ${checks} checks, ${wrong} wrong\n`);
   process.exitCode = isTpcbRight(verdict) ? EXIT.ok : EXIT.failed;
+}
+
+async function sink(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+  const parsed = parseOptions(`${COMMAND} sink`, FAULT_OPTIONS, argv, env);
+  if (parsed.kind === 'help') {
+    process.stdout.write(parsed.text);
+    return;
+  }
+  const scenario = surroundings(parsed.options);
+  const verdict = await runSinkScenario(scenario);
+  process.stdout.write(`seed ${scenario.seed}\n${sinkVerdictText(verdict)}\n`);
+  process.exitCode = isSinkRight(verdict) ? EXIT.ok : EXIT.failed;
 }
 
 function surroundings(options: {

@@ -26,6 +26,8 @@ export interface ProcessSlot {
 
 export interface SlotOptions {
   readonly program: string;
+  /** Of Node itself. */
+  readonly nodeArgs?: readonly string[];
   /** Of the `run`-th process in this place, from 0. */
   readonly args: (run: number) => readonly string[];
   readonly logFile: string;
@@ -34,7 +36,8 @@ export interface SlotOptions {
   readonly onEnd: (how: string) => void;
 }
 
-export function processSlot({ program, args, logFile, clock, onEnd }: SlotOptions): ProcessSlot {
+export function processSlot(options: SlotOptions): ProcessSlot {
+  const { program, nodeArgs = [], args, logFile, clock, onEnd } = options;
   let child: ChildProcess | undefined;
   let runs = 0;
   let isWanted = false;
@@ -46,11 +49,9 @@ export function processSlot({ program, args, logFile, clock, onEnd }: SlotOption
     isWanted = true;
     if (isRunning()) return;
     const log = openSync(logFile, 'a');
-    const started = spawn(process.execPath, [program, ...args(runs++)], {
-      stdio: ['ignore', log, log],
-      // In a process group of its own, so that Ctrl-C asks only us.
-      detached: true,
-    });
+    const argv = [...nodeArgs, program, ...args(runs++)];
+    // In a process group of its own, so that Ctrl-C asks only us.
+    const started = spawn(process.execPath, argv, { stdio: ['ignore', log, log], detached: true });
     closeSync(log);
     dieWithParent(started);
     child = started;

@@ -6,7 +6,6 @@ import type { SchemaRegistry } from '../../../schemas/serde/schema-registry.ts';
 import { STREAM_CONFIG, TABLE_CONFIG, type Topic, topicName } from '../../../schemas/topic.ts';
 import { type InputName, PARTITIONS, inputs } from './topics.ts';
 
-const POLL_MAX_MS = 500;
 /** The undisturbed run reads every change again that the disturbed one has seen. */
 const UNCOMPACTED = { ...TABLE_CONFIG, 'min.compaction.lag.ms': '86400000' };
 
@@ -57,20 +56,4 @@ export async function inputEncoders(registry: SchemaRegistry, prefix: string): P
     }),
   );
   return Object.fromEntries(encoders) as InputEncoders;
-}
-
-/** How many batches are committed. To be asked when no transaction is open. */
-export async function readPosition(kafka: Kafka, topic: string): Promise<number> {
-  const partition = { topic, partition: 0 };
-  const [end = 0] = await kafka.listOffsets([partition], 'high-watermark');
-  let [offset = 0] = await kafka.listOffsets([partition], 'earliest');
-  let written = 0;
-  await using fetcher = kafka.openFetcher();
-  fetcher.assign([{ ...partition, offset }]);
-  while (offset < end)
-    for (const batch of await fetcher.poll(POLL_MAX_MS)) {
-      for (const { value } of batch.records) written = Number(value);
-      offset = batch.nextOffset;
-    }
-  return written;
 }

@@ -12,7 +12,7 @@ test('five minutes hold every kind of fault, every processor, and all steps from
   expect(new Set(faults.map(({ kind }) => kind))).toEqual(
     new Set(['kill', 'freeze', 'overtake', 'cut lines of']),
   );
-  expect(new Set(faults.map(({ processor }) => processor)).size).toBe(PROCESSORS);
+  expect(new Set(faults.map(({ slot }) => slot)).size).toBe(PROCESSORS);
   expect(scale.slice(0, 4).map(({ fault }) => fault.to)).toEqual([1, 3, 2, 3]);
 });
 

@@ -1,11 +1,21 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Kafka } from '../../../connectors/kafka/port.ts';
 import type { Clock } from '../../../infra/process/clock.ts';
 import { applicationNames } from '../../../processors/engine/runtime/application-names.ts';
 import { untilCopied, untilStable } from '../copy-progress.ts';
-import { JoinFleet } from './join-fleet.ts';
+import { ProcessFleet } from '../process-fleet.ts';
+import { flagsOf } from '../process-slot.ts';
+import { SESSION_TIMEOUT_MS } from './join-faults.ts';
 import type { JoinServers } from './join-servers.ts';
 import { PREFIX, partitionsOf, partitionsToProcess, topicsOf } from './pipeline-topics.ts';
 
+const PROGRAM = fileURLToPath(new URL('processor/main.ts', import.meta.url));
+/**
+ * Not sooner: a task that went on from where it should not would find its records gone, which ends its session before
+ * it does any harm, and nothing would be seen of it.
+ */
+const PURGE_MS = 20_000;
 /** On a machine that others use too. */
 const CATCH_UP_MAX_MS = 240_000;
 const STABLE_MAX_MS = 60_000;
@@ -23,7 +33,7 @@ export interface Stage {
 
 /** Waits until a pipeline has processed everything, and ends it. @returns what did not come to its end */
 export async function finish(
-  fleet: JoinFleet,
+  fleet: ProcessFleet,
   watched: ReturnType<typeof watchedOf>,
 ): Promise<readonly string[]> {
   // What goes through internal topics: their ends are known only when those before them are through.
@@ -41,17 +51,20 @@ export function fleetOf(
   pipeline: string,
   processors: number,
   { servers, folder, clock, say }: Stage,
-): JoinFleet {
-  return new JoinFleet({
-    pipeline,
-    processors,
-    folder,
-    kafkaBootstrapServers: servers.cluster.brokers,
-    schemaRegistryUrl: servers.registryUrl,
-    topicPrefix: PREFIX,
-    clock,
-    say,
-  });
+): ProcessFleet {
+  const args = (number: number): string[] =>
+    flagsOf({
+      pipeline,
+      instance: `p${number}`,
+      topicPrefix: PREFIX,
+      kafkaBootstrapServers: servers.cluster.brokers,
+      schemaRegistryUrl: servers.registryUrl,
+      sessionTimeoutMs: SESSION_TIMEOUT_MS,
+      repartitionPurgeIntervalMs: PURGE_MS,
+    });
+  const logFile = (number: number): string => join(folder, `${pipeline}-${number}.log`);
+  const name = `processor of ${pipeline}`;
+  return new ProcessFleet({ name, size: processors, program: PROGRAM, args, logFile, clock, say });
 }
 
 /** What has to be processed, and where no transaction may stay open. */

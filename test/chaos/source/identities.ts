@@ -1,25 +1,4 @@
-const EXAMPLES_MAX = 20;
-
-/** Findings of one kind or another: counted all, told in part. */
-export class Findings {
-  readonly #counts = new Map<string, number>();
-  readonly examples: string[] = [];
-
-  note(kind: string, what: string): void {
-    const count = this.of(kind) + 1;
-    this.#counts.set(kind, count);
-    if (count <= EXAMPLES_MAX) this.examples.push(`${kind}: ${what}`);
-  }
-
-  of(kind: string): number {
-    return this.#counts.get(kind) ?? 0;
-  }
-
-  /** Each kind that was found, with its count. */
-  get counts(): ReadonlyMap<string, number> {
-    return this.#counts;
-  }
-}
+import type { Findings } from '../findings.ts';
 
 /**
  * Every identity `(lsn, seq)` that was seen, over all topics. It belongs to one change, and so to one record; only a

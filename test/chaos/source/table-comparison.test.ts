@@ -5,7 +5,8 @@ import { compileType } from '../../../schemas/serde/avro-type.ts';
 import type { ForeignBytes } from '../../support/kcat-bytes.ts';
 import { recordReader } from '../avro-text.ts';
 import { chaosTable, presentNames } from './chaos-table.ts';
-import { Findings, Identities } from './identities.ts';
+import { Findings } from '../findings.ts';
+import { Identities } from './identities.ts';
 import { type TableContent, compareKeyless, compareTable } from './table-comparison.ts';
 import { TopicFold } from './topic-fold.ts';
 

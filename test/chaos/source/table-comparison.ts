@@ -1,4 +1,4 @@
-import type { Findings } from './identities.ts';
+import type { Findings } from '../findings.ts';
 import type { FoldedRow, TopicFold } from './topic-fold.ts';
 
 /** A table as SQL has it, in texts of `text-sql.ts`. */

@@ -1,6 +1,7 @@
 import { CHANGE_EVENT_FIELDS } from '../../../schemas/change-event.ts';
 import { type RecordReader, valueText } from '../avro-text.ts';
-import type { Findings, Identities } from './identities.ts';
+import type { Findings } from '../findings.ts';
+import type { Identities } from './identities.ts';
 import type { ForeignBytes } from '../../support/kcat-bytes.ts';
 
 const ENVELOPE = new Set(CHANGE_EVENT_FIELDS.map(({ name }) => name));

@@ -4,7 +4,7 @@ import { type AddressInfo, type Socket, connect, createServer } from 'node:net';
 export interface PostgresRelay extends AsyncDisposable {
   /** The database's URL through the relay. */
   readonly url: string;
-  /** What each client sends goes through this; null lets nothing through. */
+  /** What each client sends goes through this as it comes, before any delay; null lets nothing through. */
   filterClient: (chunk: Buffer) => Buffer | null;
   /** The same for what the server sends. */
   filterServer: (chunk: Buffer) => Buffer | null;
@@ -35,8 +35,16 @@ export async function openPostgresRelay(databaseUrl: string): Promise<PostgresRe
     upstream.on('close', () => relay.silent || dead.has(client) || client.destroy());
     const up = delayed(() => relay.delayMs);
     const down = delayed(() => relay.delayMs);
-    client.on('data', (chunk) => up(() => dead.has(client) || pass(upstream, relay.filterClient(chunk))));
-    upstream.on('data', (chunk) => down(() => dead.has(upstream) || pass(client, relay.filterServer(chunk))));
+    client.on('data', (chunk) => {
+      if (dead.has(client)) return;
+      const passed = relay.filterClient(chunk);
+      up(() => dead.has(client) || pass(upstream, passed));
+    });
+    upstream.on('data', (chunk) => {
+      if (dead.has(upstream)) return;
+      const passed = relay.filterServer(chunk);
+      down(() => dead.has(upstream) || pass(client, passed));
+    });
   });
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
