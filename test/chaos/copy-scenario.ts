@@ -19,6 +19,7 @@ import { foreignReader } from './foreign-reader.ts';
 import { seededRandom } from './seeded-random.ts';
 import { startWriter } from './writer.ts';
 import type { Writer } from './writer.ts';
+import { bounded } from './bounded-time.ts';
 
 const PROGRESS_MS = 10_000;
 /** Without faults a copier that works is done in seconds; one that waits for an answer that never comes, in 30 s more. */
@@ -123,8 +124,8 @@ async function breakThings(
     clock,
     say,
   };
-  const time = AbortSignal.any([signal, AbortSignal.timeout(seconds * 1_000)]);
-  const faults = await runFaults(planFaults(seed, seconds), targets, time);
+  using time = bounded(clock, seconds * 1_000, signal);
+  const faults = await runFaults(planFaults(seed, seconds), targets, time.signal);
   say(`${faults} faults are over, the copiers catch up`);
   await writer.stop();
   const behind = await untilCopied(watched, CATCH_UP_MAX_MS);

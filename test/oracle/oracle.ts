@@ -16,6 +16,7 @@ import { planOracleFaults, planText } from './role-faults.ts';
 import { ShapeChanges } from './shape-changes.ts';
 import { EVENT_TABLES, EVENT_TABLES_SQL, JOINED_KINDS } from './source-tables.ts';
 import { EVENT_MIRRORS, RESULTS, type Target, mirrored } from './targets.ts';
+import { bounded } from '../chaos/bounded-time.ts';
 
 const ROW_WRITERS = 2;
 /** Between two quiet points. */
@@ -132,11 +133,11 @@ async function disturb(stage: Stage, seconds: number, random: () => number): Pro
   const { clock, say, chaos } = run;
   const own = (): number => Math.floor(random() * 2 ** 32);
   const plan = planOracleFaults(own(), seconds);
-  const time = AbortSignal.any([run.signal, AbortSignal.timeout(seconds * 1_000)]);
+  using time = bounded(clock, seconds * 1_000, run.signal);
   const writers = Array.from({ length: ROW_WRITERS }, () =>
     startRowWriter({ url: servers.sourceUrl, tables, random: seededRandom(own()), clock }),
   );
-  const writing = Promise.all([events.run(time), shapes.run(time)]);
+  const writing = Promise.all([events.run(time.signal), shapes.run(time.signal)]);
   using _progress = clock.every(PROGRESS_MS, () => {
     const rows = writers.reduce((sum, { committed }) => sum + committed, 0);
     say(`${rows} transactions of rows, ${events.committed} of events, ${shapes.done} shape changes`);
@@ -148,9 +149,9 @@ async function disturb(stage: Stage, seconds: number, random: () => number): Pro
     const broken = { servers: servers.source, fleet: chain.source, ...slot, clock, say };
     const { processors, sinks } = chain;
     const faults = { servers, source: broken, processors, sinks, target, clock, say };
-    say(`${await runOracleFaults(plan, faults, time)} faults are over`);
+    say(`${await runOracleFaults(plan, faults, time.signal)} faults are over`);
   }
-  await clock.sleep(seconds * 1_000, time);
+  await clock.sleep(seconds * 1_000, time.signal);
   await writing;
   await Promise.all(writers.map((writer) => writer.stop()));
   chain.processors.start();

@@ -18,6 +18,7 @@ import { type Stage, finish, fleetOf, watchedOf } from './join-stage.ts';
 import { type JoinOutcome, isJoinRight, judgeJoin } from './join-verdict.ts';
 import { PREFIX, topicsOf } from './pipeline-topics.ts';
 import { PARTITIONS } from './topics.ts';
+import { bounded } from '../bounded-time.ts';
 
 const POSITION_TOPIC = `${PREFIX}.position`;
 const WRITER_ID = `${PREFIX}-writer`;
@@ -101,9 +102,9 @@ async function disturb(
     clock,
     say,
   };
-  const time = AbortSignal.any([signal, AbortSignal.timeout(seconds * 1_000)]);
-  const faults = await runJoinFaults(schedule, targets, time);
-  await clock.sleep(seconds * 1_000, time);
+  using time = bounded(clock, seconds * 1_000, signal);
+  const faults = await runJoinFaults(schedule, targets, time.signal);
+  await clock.sleep(seconds * 1_000, time.signal);
   say(`${faults} faults are over, the processors catch up`);
   await fleet.scale(PROCESSORS);
   const batches = await writer.stop();

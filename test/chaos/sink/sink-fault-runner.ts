@@ -1,5 +1,6 @@
 import { describe } from '../../../infra/process/failure.ts';
 import type { PostgresRelay } from '../../connectors/postgres-source/postgres-relay.ts';
+import { bounded } from '../bounded-time.ts';
 import { type BrokerTargets, breakBroker } from '../broker-fault-runner.ts';
 import { runLane } from '../fault-lane.ts';
 import { type ProcessTargets, breakProcess, scale } from '../process-fault-runner.ts';
@@ -91,8 +92,8 @@ async function breakTransaction(
       }
     }
   };
-  const patience = AbortSignal.any([signal, AbortSignal.timeout(MOMENT_MAX_MS)]);
-  const isMet = await breakAt(relay, moment, strike, patience);
+  using patience = bounded(clock, MOMENT_MAX_MS, signal);
+  const isMet = await breakAt(relay, moment, strike, patience.signal);
   if (!isMet) return say(`${lineFaultText(fault)}: none came by`);
   const lasts = kind === 'hold' || kind === 'freeze';
   say(`${lineFaultText(fault)}${lasts ? ` for ${forMs} ms` : ''}`);

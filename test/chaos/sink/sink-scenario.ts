@@ -23,6 +23,7 @@ import { SESSION_TIMEOUT_MS, SINKS, STATIC_SINKS, planSinkFaults, planText } fro
 import { type SinkServers, startSinkServers } from './sink-servers.ts';
 import { PREFIX, TABLES } from './sink-tables.ts';
 import { type SinkVerdict, isSinkRight, judgeSink } from './sink-verdict.ts';
+import { bounded } from '../bounded-time.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../../connectors/postgres-sink/main.ts', import.meta.url));
 const LINE_CUTTER = new URL('../line-cutter.ts', import.meta.url).href;
@@ -125,9 +126,9 @@ async function disturb(
     clock,
     say,
   };
-  const time = AbortSignal.any([signal, AbortSignal.timeout(seconds * 1_000)]);
-  const faults = await runSinkFaults(schedule, targets, time);
-  await clock.sleep(seconds * 1_000, time);
+  using time = bounded(clock, seconds * 1_000, signal);
+  const faults = await runSinkFaults(schedule, targets, time.signal);
+  await clock.sleep(seconds * 1_000, time.signal);
   const written = await writer.stop();
   say(`${faults} faults are over, the sinks catch up with ${written} transactions`);
   await fleet.scale(SINKS);

@@ -19,6 +19,7 @@ import { planSourceFaults } from './source-faults.ts';
 import { type SourceFleet, sourceFleet } from './source-fleet.ts';
 import { type SourceServers, startSourceServers, urlWith } from './source-servers.ts';
 import { type SourceVerdict, judgeSource } from './source-verdict.ts';
+import { bounded } from '../bounded-time.ts';
 
 const PROGRESS_MS = 5_000;
 const WRITERS = 3;
@@ -141,9 +142,9 @@ async function breakAndJudge(scenario: SourceScenario, stage: Stage): Promise<Sc
   using _progress = clock.every(PROGRESS_MS, () => void tellProgress(say, session, writers, changer));
   await untilSlot(session, clock, signal);
   const targets = { servers, fleet, session, slotName: NAMES.slotName, clock, say };
-  const time = AbortSignal.any([signal, AbortSignal.timeout(seconds * 1_000)]);
-  const faults = await runSourceFaults(planSourceFaults(seed, seconds), targets, time);
-  await clock.sleep(seconds * 1_000, time);
+  using time = bounded(clock, seconds * 1_000, signal);
+  const faults = await runSourceFaults(planSourceFaults(seed, seconds), targets, time.signal);
+  await clock.sleep(seconds * 1_000, time.signal);
   say(`${faults} faults are over, the source catches up`);
   await changer.stop();
   for (const writer of writers) await writer.stop();

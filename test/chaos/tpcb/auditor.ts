@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import { connect } from '../../../infra/local/demo/databases.ts';
 import type { Clock } from '../../../infra/process/clock.ts';
-import type { Findings } from '../source/identities.ts';
+import type { Findings } from '../findings.ts';
 import { olderAccounts } from './branch-reading.ts';
 import type { Mirror } from './mirror.ts';
 import { inOneSnapshot } from './waited-read.ts';

@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import { connect } from '../../../infra/local/demo/databases.ts';
 import { type Random, whole } from '../fault-lane.ts';
-import type { Findings } from '../source/identities.ts';
+import type { Findings } from '../findings.ts';
 import { randomTransfer, transfer } from './bank.ts';
 import { olderAccounts, wrongOfBranch } from './branch-reading.ts';
 import type { Mirror } from './mirror.ts';

@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 import { must } from '../../../infra/process/assert.ts';
-import type { Findings } from '../source/identities.ts';
+import type { Findings } from '../findings.ts';
 import { BANK_TABLES, BANK_TABLE_NAMES } from './bank.ts';
 import { MIRRORS, type Mirror } from './mirror.ts';
 import { inOneSnapshot, sourceLsn, waitForAll } from './waited-read.ts';

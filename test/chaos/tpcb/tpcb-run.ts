@@ -6,7 +6,8 @@ import { Failure } from '../../../infra/process/failure.ts';
 import { untilNothing } from '../copy-progress.ts';
 import type { Random } from '../fault-lane.ts';
 import { seededRandom } from '../seeded-random.ts';
-import { Findings } from '../source/identities.ts';
+import { Findings } from '../findings.ts';
+import { bounded } from '../bounded-time.ts';
 import { Auditor } from './auditor.ts';
 import { BANK_TABLE_NAMES, bankSql } from './bank.ts';
 import { LedgerKeeper } from './ledger-keeper.ts';
@@ -155,20 +156,6 @@ async function observe(run: TpcbRun, stage: Stage): Promise<TpcbVerdict> {
     quietPoints,
     problems: [...findings.examples, ...roles.problems()],
   };
-}
-
-/** A time that is over when it has passed, when `signal` aborts, or when it is disposed. */
-function bounded(
-  clock: Clock,
-  ms: number,
-  signal: AbortSignal,
-): Disposable & { readonly signal: AbortSignal } {
-  const over = new AbortController();
-  const end = (): void => over.abort();
-  signal.addEventListener('abort', end, { signal: over.signal });
-  if (signal.aborted) end();
-  void clock.sleep(ms, over.signal).then(end);
-  return { signal: over.signal, [Symbol.dispose]: end };
 }
 
 /** Loads until the work is over. */
