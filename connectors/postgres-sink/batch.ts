@@ -8,6 +8,8 @@ export interface Change {
   readonly key: Fields;
   /** Null for a tombstone. */
   readonly row: Fields | null;
+  /** Said where `row` would have to be decoded to know. */
+  readonly isTombstone?: boolean;
   /** Fields whose value the source did not send: the target keeps the one that it has. */
   readonly unchanged: readonly string[];
   /** What meta columns are filled from; missing where the table has none, or the record does not say. */
@@ -47,14 +49,14 @@ export function foldChanges(changes: readonly Change[], keepsDeleted = false): T
       else last.clear();
       continue;
     }
-    const isWhole = change.row !== null && change.unchanged.length === 0;
+    const isWhole = hasRow(change) && change.unchanged.length === 0;
     const earlier = isWhole ? undefined : last.get(change.keyBody);
     last.set(change.keyBody, earlier === undefined ? change : merged(earlier, change, keepsDeleted));
   }
   const deletes: Change[] = [];
   const groups = new Map<string, Change[]>();
   for (const change of [...last.values()].sort(byKey)) {
-    if (change.row === null) {
+    if (!hasRow(change)) {
       deletes.push(change);
       continue;
     }
@@ -68,23 +70,37 @@ export function foldChanges(changes: readonly Change[], keepsDeleted = false): T
 }
 
 function markDeleted(rows: Map<string, Change>): void {
-  for (const [key, change] of rows) if (change.row !== null) rows.set(key, { ...change, isDeleted: true });
+  for (const [key, change] of rows)
+    if (hasRow(change)) rows.set(key, { ...decoded(change), isDeleted: true });
 }
 
 function merged(earlier: Change, later: Change, keepsDeleted: boolean): Change {
   if (later.row !== null) return filledFrom(earlier, later, later.row);
   // Of Debezium's two records for one deletion only the first says where it was.
-  if (earlier.row === null) return later.meta === undefined ? earlier : later;
+  if (!hasRow(earlier)) return later.meta === undefined ? earlier : later;
   if (!keepsDeleted) return later;
-  return { ...earlier, meta: later.meta ?? earlier.meta, isDeleted: true };
+  return { ...decoded(earlier), meta: later.meta ?? earlier.meta, isDeleted: true };
 }
 
 /** After a delete nothing is left to keep, so the missing fields are null. */
 function filledFrom(earlier: Change, later: Change, laterRow: Fields): Change {
-  if (earlier.row === null) return { ...later, unchanged: [] };
+  if (earlier.row === null) return { ...decoded(later), unchanged: [] };
   const row: Record<string, unknown> = { ...laterRow };
   for (const field of later.unchanged) row[field] = earlier.row[field];
-  return { ...later, row, unchanged: later.unchanged.filter((field) => earlier.unchanged.includes(field)) };
+  return {
+    ...decoded(later),
+    row,
+    unchanged: later.unchanged.filter((field) => earlier.unchanged.includes(field)),
+  };
+}
+
+function hasRow(change: Change): boolean {
+  return change.isTombstone === undefined ? change.row !== null : !change.isTombstone;
+}
+
+/** As a plain object, which may be spread. */
+function decoded({ keyBody, key, row, unchanged, meta }: Change): Change {
+  return meta === undefined ? { keyBody, key, row, unchanged } : { keyBody, key, row, unchanged, meta };
 }
 
 function byKey(a: Change, b: Change): number {
