@@ -41,17 +41,26 @@ interface ScannedField {
 /** Finds the fields of records of one schema within their bytes, without decoding them. */
 export class AvroScan {
   readonly fields: readonly ScannedField[];
+  readonly #isNumber: boolean;
   readonly #indexes: ReadonlyMap<string, number>;
 
   /** @param fields of the record; one alone for a schema that is no record */
   constructor(fields: readonly AvroField[], compiled: readonly Type[]) {
     this.fields = fields.map((field, i) => scannedField(field, compiled[i] as Type));
+    this.#isNumber = this.fields.length === 1 && this.fields[0]?.kind === 'varint';
     this.#indexes = new Map(fields.map(({ name }, i) => [name, i]));
   }
 
   /** -1 where there is no such field. */
   indexOf(name: string): number {
     return this.#indexes.get(name) ?? -1;
+  }
+
+  /** The value of a record that is nothing but one number that a double holds. */
+  numberAt(bytes: Buffer, places: Places, first: number): number | undefined {
+    if (!this.#isNumber) return undefined;
+    const value = readVarint(bytes, places.values[first] as number);
+    return Number.isNaN(value) ? undefined : value;
   }
 
   /** The value of the field at `index` that lies at `at`. */

@@ -16,6 +16,8 @@ export interface Change {
   readonly meta?: Fields | undefined;
   /** The end of all rows of the table; key and row say nothing then. */
   readonly isTruncate?: true;
+  /** The key as a number, where it is one: in its order an index is written with the least effort. */
+  readonly order?: number | undefined;
   /** Of a table that keeps deleted rows: the end of a row that this batch has brought. */
   readonly isDeleted?: true;
 }
@@ -35,8 +37,8 @@ export interface TableBatch {
 }
 
 /**
- * Folds changes, in topic order, into the last state of each key, sorted by key: transactions that touch the same
- * keys then lock rows in the same order. A folded row keeps unchanged fields of the rows before it.
+ * Folds changes, in topic order, into the last state of each key, sorted by key (as numbers, where all are, else by their
+ * bytes): transactions that touch the same keys then lock rows in the same order. A folded row keeps unchanged fields of the rows before it.
  * @param keepsDeleted the table keeps deleted rows: one that comes and goes within the batch is written too
  */
 export function foldChanges(changes: readonly Change[], keepsDeleted = false): TableBatch {
@@ -55,7 +57,9 @@ export function foldChanges(changes: readonly Change[], keepsDeleted = false): T
   }
   const deletes: Change[] = [];
   const groups = new Map<string, Change[]>();
-  for (const change of [...last.values()].sort(byKey)) {
+  const sorted = [...last.values()];
+  sorted.sort(sorted.every(({ order }) => order !== undefined) ? byNumber : byKey);
+  for (const change of sorted) {
     if (!hasRow(change)) {
       deletes.push(change);
       continue;
@@ -99,8 +103,19 @@ function hasRow(change: Change): boolean {
 }
 
 /** As a plain object, which may be spread. */
-function decoded({ keyBody, key, row, unchanged, meta }: Change): Change {
-  return meta === undefined ? { keyBody, key, row, unchanged } : { keyBody, key, row, unchanged, meta };
+function decoded({ keyBody, key, row, unchanged, meta, order }: Change): Change {
+  return {
+    keyBody,
+    key,
+    row,
+    unchanged,
+    ...(meta === undefined ? {} : { meta }),
+    ...(order === undefined ? {} : { order }),
+  };
+}
+
+function byNumber(a: Change, b: Change): number {
+  return (a.order ?? 0) - (b.order ?? 0);
 }
 
 function byKey(a: Change, b: Change): number {

@@ -82,7 +82,9 @@ export class BinaryArray {
 
   addText(text: string, version: number | null): void {
     const length = Buffer.byteLength(text);
-    this.#bytes.write(text, this.#beginVersioned(length, version), length, 'utf8');
+    const at = this.#beginVersioned(length, version);
+    // Not before: the buffer may have been replaced by a larger one.
+    this.#bytes.write(text, at, length, 'utf8');
   }
 
   /** 16-bit words: what a `numeric` consists of. */

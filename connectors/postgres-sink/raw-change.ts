@@ -35,6 +35,7 @@ export class RawChange implements Change {
   meta: Change['meta'];
   readonly specials: ReadonlyMap<string, SpecialText> | null;
   readonly isTombstone: boolean;
+  readonly order: number | undefined;
   #row: Fields | null = null;
 
   constructor(parts: RawParts) {
@@ -50,6 +51,7 @@ export class RawChange implements Change {
     this.meta = parts.meta;
     this.specials = parts.specials;
     this.isTombstone = parts.valueBytes === null;
+    this.order = parts.keyScan.numberAt(parts.keyBytes, parts.places, parts.keyFirst);
   }
 
   get key(): Fields {

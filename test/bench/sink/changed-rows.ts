@@ -12,7 +12,7 @@ import type { BenchPlace } from '../source/bench-place.ts';
 const STEP = 7_919;
 const PAGE_ROWS = 20_000;
 /** How finely progress is seen: milestones of each partition. */
-const MILESTONES = 64;
+const MILESTONES = 128;
 
 /** The columns without the key, as every writer names them. */
 export const VALUE_COLUMNS = ['customer', 'amount', 'created_at', 'paid', 'details', 'quantity'] as const;

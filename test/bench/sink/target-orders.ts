@@ -2,11 +2,13 @@ import { systemClock } from '../../../infra/process/clock.ts';
 import { median } from '../figures.ts';
 import type { BenchDatabase } from '../source/bench-database.ts';
 import { costOf, forgetPeak } from '../source/process-cost.ts';
-import type { ChangedRows } from './changed-rows.ts';
+import type { ChangedRows, Milestone } from './changed-rows.ts';
 import { postgresCpuSeconds } from './postgres-cost.ts';
 import type { PartRun } from './part.ts';
 
 const SAMPLE_MS = 25;
+/** Milestones of a partition that one look asks for: looking must cost the server next to nothing. */
+const LOOK_AHEAD = 2;
 const STALLED_MS = 60_000;
 /** Space for updates in a page, as the sink makes its tables. */
 const FILLFACTOR = 85;
@@ -118,19 +120,29 @@ class Progress {
 
   async rows(): Promise<number> {
     const { milestones } = this.#changes;
-    const open = milestones.flatMap((marks, p) => marks.slice(this.#seen[p]).map(({ id }) => id));
+    for (;;) {
+      const asked = milestones.map((marks, p) =>
+        marks.slice(this.#seen[p], (this.#seen[p] ?? 0) + LOOK_AHEAD),
+      );
+      const found = await this.#present(asked.flat());
+      let isPassed = false;
+      for (const [p, marks] of asked.entries()) {
+        const missing = marks.findIndex(({ id }) => !found.has(id));
+        this.#seen[p] = (this.#seen[p] ?? 0) + (missing < 0 ? marks.length : missing);
+        isPassed ||= marks.length > 0 && missing < 0;
+      }
+      if (!isPassed)
+        return milestones.reduce((sum, marks, p) => sum + (marks[(this.#seen[p] ?? 0) - 1]?.rows ?? 0), 0);
+    }
+  }
+
+  async #present(marks: readonly Milestone[]): Promise<ReadonlySet<string>> {
     const { rows } = await this.#database.client.query<[string]>({
       name: 'bench_progress',
       text: 'SELECT id::text FROM orders WHERE id = ANY($1::int8[])',
-      values: [open],
+      values: [marks.map(({ id }) => id)],
       rowMode: 'array',
     });
-    const found = new Set(rows.map(([id]) => id));
-    return milestones.reduce((sum, marks, p) => {
-      let seen = this.#seen[p] ?? 0;
-      while (seen < marks.length && found.has(marks[seen]?.id ?? '')) seen++;
-      this.#seen[p] = seen;
-      return sum + (marks[seen - 1]?.rows ?? 0);
-    }, 0);
+    return new Set(rows.map(([id]) => id));
   }
 }
