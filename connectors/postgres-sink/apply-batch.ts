@@ -17,6 +17,7 @@ export interface Applied {
  * with savepoints, so that only batches with bad rows pay for them.
  * @param bounds null where a bad row stops the sink
  * @param atEnd what the transaction adds last; run again where the transaction is made again
+ * @param onSent called once, while the server works
  * @throws what applyTransaction throws, and Failure `sink.too_many_bad_rows` (stop)
  */
 export async function applyBatch(
@@ -26,12 +27,13 @@ export async function applyBatch(
   writes: readonly PlannedWrite[],
   bounds: DeadLetterBounds | null,
   atEnd: () => Promise<void>,
+  onSent: () => void,
 ): Promise<Applied> {
   if (bounds === null || writes.every(({ write }) => write.undecodable.length === 0)) {
     const steps = writes.flatMap(({ write }) => write.steps);
     const statements = steps.map(({ statement, rows }) => statement(rows));
     try {
-      const changed = await applyTransaction(client, sink, advances, statements, atEnd);
+      const changed = await applyTransaction(client, sink, advances, statements, atEnd, onSent);
       return { letters: [], late: lateRows(writes, changed) };
     } catch (error) {
       if (bounds === null || !isRejected(error)) throw error;

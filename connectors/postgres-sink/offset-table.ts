@@ -1,4 +1,4 @@
-import type { Client } from 'pg';
+import { type Client, DatabaseError } from 'pg';
 import { Failure } from '../../infra/process/failure.ts';
 import type { TopicPartition } from '../kafka/port.ts';
 
@@ -97,21 +97,27 @@ export async function reclaimPartitions(
     held.map((p) => String(p.epoch)),
   ];
   const result = await client.query<OffsetRow>({ name: 'millrace_reclaim', text: RECLAIM, values });
-  if (result.rows.length !== held.length) throw fenced(sink, held, result.rows.length);
+  if (result.rows.length !== held.length) throw fenced(sink, held);
   return result.rows.map(heldOf);
 }
 
+/** Divides by zero where not every partition is as expected: so what is sent behind it, COMMIT too, comes to nothing. */
 const ADVANCE = `
-  UPDATE millrace.sink_offsets AS o SET next_offset = u.next_offset, applied_at = now()
-  FROM unnest($2::text[], $3::integer[], $4::bigint[], $5::bigint[], $6::bigint[])
-    AS u(topic, partition, expected, epoch, next_offset)
-  WHERE o.sink = $1 AND o.topic = u.topic AND o.partition = u.partition
-    AND o.next_offset = u.expected AND o.epoch = u.epoch`;
+  WITH advanced AS (
+    UPDATE millrace.sink_offsets AS o SET next_offset = u.next_offset, applied_at = now()
+    FROM unnest($2::text[], $3::integer[], $4::bigint[], $5::bigint[], $6::bigint[])
+      AS u(topic, partition, expected, epoch, next_offset)
+    WHERE o.sink = $1 AND o.topic = u.topic AND o.partition = u.partition
+      AND o.next_offset = u.expected AND o.epoch = u.epoch
+    RETURNING 1)
+  SELECT 1 / (count(*) = $7)::integer FROM advanced`;
+const DIVISION_BY_ZERO = '22012';
 
 /**
  * Compare-and-set of the offsets: the first statement of a batch's transaction, before any row is written. The row
- * locks it takes hold off every other owner until the transaction ends.
- * @throws Failure `sink.fenced` (fenced): the transaction must be rolled back
+ * locks it takes hold off every other owner until the transaction ends. It fails in the server, so what follows in the
+ * transaction need not wait for its answer.
+ * @throws Failure `sink.fenced` (fenced): the transaction can only be rolled back
  */
 export async function advanceOffsets(
   client: Client,
@@ -125,14 +131,15 @@ export async function advanceOffsets(
     advances.map((a) => a.held.nextOffset),
     advances.map((a) => String(a.held.epoch)),
     advances.map((a) => a.nextOffset),
+    advances.length,
   ];
-  const result = await client.query({ name: 'millrace_advance', text: ADVANCE, values });
-  if (result.rowCount !== advances.length)
+  await client.query({ name: 'millrace_advance', text: ADVANCE, values }).catch((error: unknown) => {
+    if (!(error instanceof DatabaseError && error.code === DIVISION_BY_ZERO)) throw error;
     throw fenced(
       sink,
       advances.map((a) => a.held),
-      result.rowCount ?? 0,
     );
+  });
 }
 
 interface OffsetRow {
@@ -151,13 +158,13 @@ function heldOf(row: OffsetRow): HeldPartition {
   };
 }
 
-function fenced(sink: string, held: readonly HeldPartition[], matched: number): Failure {
+function fenced(sink: string, held: readonly HeldPartition[]): Failure {
   const names = held.map((p) => `${p.topic}/${p.partition} at ${p.nextOffset} epoch ${p.epoch}`);
   return new Failure(
     'sink.fenced',
     'fenced',
-    `sink ${sink}: ${matched} of ${held.length} partitions are still its own (${names.join(', ')}); another owner has ` +
-      'claimed the rest or moved their offsets',
+    `sink ${sink}: not all of its partitions (${names.join(', ')}) are still its own; another owner has claimed some, or ` +
+      'moved their offsets',
     {
       fix: 'nothing, if it is rare: the group moved partitions. If it goes on: give every deployment its own sink name',
     },

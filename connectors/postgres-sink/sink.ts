@@ -15,7 +15,7 @@ import { Ownership } from './ownership.ts';
 import type { TopicCut } from './progress-table.ts';
 import type { SinkMetrics } from './sink-metrics.ts';
 import { StoppedTables } from './stopped-tables.ts';
-import { TableFeed } from './table-feed.ts';
+import { TableFeed, type TableWrite } from './table-feed.ts';
 import { DEFAULT_TABLE_OPTIONS, type TableOptions } from './table-options.ts';
 import type { TableName } from './target-table.ts';
 import { type TargetSession, openTarget } from './target-session.ts';
@@ -62,6 +62,12 @@ export interface SinkContext {
   readonly metrics: SinkMetrics;
 }
 
+/** Slices out of the inbox, and what they do to the tables of which that could be told in advance. */
+interface BatchAhead {
+  readonly slices: readonly Slice[];
+  readonly writes: ReadonlyMap<TableFeed, TableWrite>;
+}
+
 /**
  * Compacted topics into tables, exactly once: every batch's rows and offsets commit in one Postgres transaction.
  * Batches follow each other without delay: what arrives during a transaction is the next batch, so that a busy sink
@@ -73,6 +79,8 @@ export class Sink {
   readonly #feeds: ReadonlyMap<string, TableFeed>;
   readonly #stopped: StoppedTables;
   readonly #inbox = new Inbox();
+  /** The next transaction, prepared while the one before it was under way. */
+  #ahead: BatchAhead | null = null;
   readonly #badRows: BadRowLog;
   readonly #progress: ViewProgress;
   #session: TargetSession | null = null;
@@ -151,11 +159,11 @@ export class Sink {
     while (!signal.aborted) {
       try {
         await member.checkpoint();
-        const slices = await this.#next(ownership, fetcher);
+        const batch = await this.#next(ownership, fetcher);
         await this.#progress.settle((await this.#connected()).client);
-        if (slices.length > 0) await this.#write(ownership, slices);
+        if (batch.slices.length > 0) await this.#write(ownership, batch);
         else await this.#recordProgress(ownership);
-        await lag.report(member, ownership.held, slices.length === 0);
+        await lag.report(member, ownership.held, batch.slices.length === 0);
       } catch (error) {
         if (orderFor(error) !== 'retry') throw error;
         await this.#dropSession();
@@ -166,23 +174,47 @@ export class Sink {
     if (ownership.isHeld) await lag.report(member, ownership.held, true);
   }
 
-  /** The records of the next transaction; none when none came within {@link POLL_MAX_MS}. */
-  async #next(ownership: Ownership, fetcher: Fetcher): Promise<readonly Slice[]> {
+  /** The next transaction; without slices when none came within {@link POLL_MAX_MS}. */
+  async #next(ownership: Ownership, fetcher: Fetcher): Promise<BatchAhead> {
     const session = await this.#connected();
     if (!ownership.isHeld) {
       await ownership.take(session.client);
-      this.#inbox.clear();
+      this.#clear();
       await this.#progress.begin();
       this.#fetch(ownership, fetcher);
       const partitions = ownership.held.map((p) => `${p.topic}/${p.partition}@${p.nextOffset}`);
       this.#context.log.info({ partitions }, 'partitions claimed');
       this.#waitingFor = null;
-    } else if (this.#inbox.isEmpty && (await this.#progress.hasAppeared())) {
+    } else if (this.#isEmpty && (await this.#progress.hasAppeared())) {
       this.#fetch(ownership, fetcher);
     }
     this.#stopped.pause(fetcher, ownership.held);
-    if (this.#inbox.isEmpty) this.#inbox.add(this.#progress.sift(await this.#poll(ownership, fetcher)));
-    return this.#inbox.take(this.#options.bounds);
+    if (this.#isEmpty) this.#inbox.add(this.#progress.sift(await this.#poll(ownership, fetcher)));
+    const ahead = this.#ahead;
+    this.#ahead = null;
+    return ahead ?? { slices: this.#inbox.take(this.#options.bounds), writes: new Map() };
+  }
+
+  get #isEmpty(): boolean {
+    return this.#ahead === null && this.#inbox.isEmpty;
+  }
+
+  #clear(): void {
+    this.#inbox.clear();
+    this.#ahead = null;
+  }
+
+  /** Prepares what is in the inbox already, as far as nobody has to be asked. */
+  #prepareNext(): void {
+    if (this.#inbox.isEmpty) return;
+    const slices = this.#inbox.take(this.#options.bounds);
+    const writes = new Map<TableFeed, TableWrite>();
+    for (const feed of this.#feeds.values()) {
+      const own = slicesOf(feed, slices);
+      const write = own.length === 0 || this.#stopped.has(feed.topic) ? null : feed.planAhead(own);
+      if (write !== null) writes.set(feed, write);
+    }
+    this.#ahead = { slices, writes };
   }
 
   async #poll(ownership: Ownership, fetcher: Fetcher): Promise<readonly FetchedBatch[]> {
@@ -207,13 +239,14 @@ export class Sink {
     this.#progress.recorded(await this.#progress.record(client, ownership.held));
   }
 
-  async #write(ownership: Ownership, slices: readonly Slice[]): Promise<void> {
+  async #write(ownership: Ownership, { slices, writes: ahead }: BatchAhead): Promise<void> {
     const { clock, metrics } = this.#context;
     const { client } = await this.#connected();
     const writes: PlannedWrite[] = [];
-    for (const [topic, feed] of this.#feeds) {
-      const own = slices.filter((slice) => slice.topic === topic && slice.records.length > 0);
-      const write = own.length === 0 ? null : await this.#stopped.guard(feed, () => feed.plan(client, own));
+    for (const feed of this.#feeds.values()) {
+      const own = slicesOf(feed, slices);
+      const plan = async (): Promise<TableWrite> => ahead.get(feed) ?? (await feed.plan(client, own));
+      const write = own.length === 0 ? null : await this.#stopped.guard(feed, plan);
       if (write !== null) writes.push({ feed, slices: own, write });
     }
     const advances = ownership.advancesOf(slices.filter(({ topic }) => !this.#stopped.has(topic)));
@@ -228,6 +261,7 @@ export class Sink {
       writes,
       deadLetters,
       async () => void (recorded = await this.#progress.record(client, ownership.held, advances)),
+      () => this.#prepareNext(),
     ).catch((error: unknown) => this.#lostColumn(error));
     ownership.advanced(advances);
     this.#progress.recorded(recorded);
@@ -280,7 +314,7 @@ export class Sink {
   async #dropSession(): Promise<void> {
     const session = this.#session;
     this.#session = null;
-    this.#inbox.clear();
+    this.#clear();
     await session?.[Symbol.asyncDispose]();
   }
 
@@ -294,6 +328,10 @@ export class Sink {
     );
     await clock.sleep(waitMs, signal);
   }
+}
+
+function slicesOf({ topic }: TableFeed, slices: readonly Slice[]): readonly Slice[] {
+  return slices.filter((slice) => slice.topic === topic && slice.records.length > 0);
 }
 
 /** A process with the same instance has taken this one's place in the group: to join again would throw that one out. */

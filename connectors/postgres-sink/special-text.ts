@@ -25,15 +25,23 @@ export class SpecialText {
  * @throws SyntaxError for a header that is no JSON
  */
 export function withSpecials(row: Fields, headers: readonly Header[]): Fields {
-  for (const { key, value } of headers)
-    if (key === SPECIAL_HEADER && value !== null) return filled(row, value.toString('utf8'));
-  return row;
+  const specials = specialsOf(headers);
+  if (specials === null) return row;
+  const whole: Record<string, unknown> = { ...row };
+  for (const [field, text] of specials) if (row[field] === null) whole[field] = text;
+  return whole;
 }
 
-function filled(row: Fields, json: string): Fields {
-  const whole: Record<string, unknown> = { ...row };
+/** By field; null of a record that has none. @throws SyntaxError for a header that is no JSON */
+export function specialsOf(headers: readonly Header[]): ReadonlyMap<string, SpecialText> | null {
+  for (const { key, value } of headers)
+    if (key === SPECIAL_HEADER && value !== null) return parsed(value.toString('utf8'));
+  return null;
+}
+
+function parsed(json: string): ReadonlyMap<string, SpecialText> {
+  const specials = new Map<string, SpecialText>();
   for (const [field, text] of Object.entries(JSON.parse(json) as Readonly<Record<string, unknown>>))
-    if (row[field] === null && typeof text === 'string' && !text.includes(REPLACEMENT))
-      whole[field] = new SpecialText(text);
-  return whole;
+    if (typeof text === 'string' && !text.includes(REPLACEMENT)) specials.set(field, new SpecialText(text));
+  return specials;
 }

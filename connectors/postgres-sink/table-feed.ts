@@ -24,6 +24,13 @@ interface BadRecord {
   readonly error: Error;
 }
 
+interface DecodedSlices {
+  readonly changes: Change[];
+  readonly undecodable: BadRecord[];
+  /** Which of the changes are, and by which records. */
+  readonly truncations: Map<Change, ConsumerRecord>;
+}
+
 /** What a batch does to one table. */
 export interface TableWrite {
   readonly steps: readonly Step[];
@@ -88,24 +95,62 @@ export class TableFeed {
     await this.#follow(client);
   }
 
+  /**
+   * What {@link plan} would resolve with, where neither the registry nor the target nor anybody else has to be asked; else
+   * null, and nothing has happened.
+   */
+  planAhead(slices: readonly Slice[]): TableWrite | null {
+    try {
+      const decoded = this.#decodeAll(slices);
+      if (decoded === null || decoded.truncations.size > 0 || this.#reader.table !== this.#described)
+        return null;
+      return this.#written(decoded);
+    } catch {
+      // when it is their turn, they fail in the same way
+      return null;
+    }
+  }
+
   /** Changes the table where a record's schema asks for it, in a transaction of its own, before the rows that need it. */
   async plan(client: Client, slices: readonly Slice[]): Promise<TableWrite> {
-    const changes: Change[] = [];
-    const undecodable: BadRecord[] = [];
-    for (const slice of slices) {
-      await this.#reader.prepare(slice.records);
-      for (const record of slice.records) {
-        const change = this.#decoded(record, undecodable);
-        if (change?.isTruncate === true && !(await this.#appliesTruncate(record))) continue;
-        if (change !== null) changes.push(change);
-      }
+    let decoded = this.#decodeAll(slices);
+    if (decoded === null) {
+      // What a schema leaves out depends on all that are known, so what came before it is decoded once more.
+      for (const { records } of slices) await this.#reader.prepare(records);
+      decoded = must(this.#decodeAll(slices), 'all schemas are known');
     }
+    const skipped = new Set<Change>();
+    for (const [change, record] of decoded.truncations)
+      if (!(await this.#appliesTruncate(record))) skipped.add(change);
     await this.#follow(client);
+    if (skipped.size === 0) return this.#written(decoded);
+    return this.#written({ ...decoded, changes: decoded.changes.filter((change) => !skipped.has(change)) });
+  }
+
+  /** Null where a record's schema has yet to be loaded. */
+  #decodeAll(slices: readonly Slice[]): DecodedSlices | null {
+    this.#reader.begin();
+    const decoded: DecodedSlices = { changes: [], undecodable: [], truncations: new Map() };
+    for (const { records } of slices)
+      for (const record of records) {
+        const raw = this.#reader.raw(record);
+        if (raw === null && !this.#reader.knows(record)) return null;
+        const change: Change | null = raw ?? this.#decoded(record, decoded.undecodable);
+        if (change === null) continue;
+        decoded.changes.push(change);
+        if (change.isTruncate === true) decoded.truncations.set(change, record);
+      }
+    return decoded;
+  }
+
+  #written({ changes, undecodable }: DecodedSlices): TableWrite {
     // Without a key schema there is no table yet, and nothing in it to truncate.
     if (this.#writer === null) return { steps: [], upserts: 0, deletes: 0, undecodable };
     const batch = foldChanges(changes, this.#writer.keepsDeleted);
+    const steps = [...this.#writer.steps(batch)];
+    for (const { statement, rows } of steps) statement(rows);
     return {
-      steps: [...this.#writer.steps(batch)],
+      steps,
       upserts: batch.upserts.reduce((rows, group) => rows + group.rows.length, 0),
       deletes: batch.deletes.length,
       undecodable,

@@ -14,6 +14,14 @@ const IDLE_IN_TRANSACTION_MAX_MS = 10_000;
 /** What the client waits beyond the server's own limit, before it gives a half-open connection up. */
 const ANSWER_GRACE_MS = 5_000;
 
+/**
+ * How long the answer of a query is waited for that is sent behind others, before theirs: each may take its time.
+ * Milliseconds.
+ */
+export function answerMaxMs(behind: number): number {
+  return (behind + 1) * STATEMENT_MAX_MS + ANSWER_GRACE_MS;
+}
+
 /** How long a closing session is waited for before its socket is destroyed: the other end may be gone. */
 const CLOSE_MAX_MS = 1_000;
 
@@ -37,7 +45,10 @@ const SETTINGS = [
   'xmloption = content',
 ];
 
-/** A session in the target database. Disposing it rolls back what is open. */
+/**
+ * A session in the target database. Queries that are not awaited go one behind the other, in their order, and an error of one
+ * does not keep the next from being sent. Disposing it rolls back what is open.
+ */
 export interface TargetSession extends AsyncDisposable {
   readonly client: Client;
 }
@@ -57,8 +68,10 @@ export async function openTarget(options: TargetOptions): Promise<TargetSession>
     connectionString: options.databaseUrl,
     application_name: options.applicationName,
     connectionTimeoutMillis: CONNECT_MAX_MS,
-    query_timeout: STATEMENT_MAX_MS + ANSWER_GRACE_MS,
+    query_timeout: answerMaxMs(0),
     keepAlive: true,
+    // queries are sent without waiting for the answers of those before; each still is answered by itself
+    pipeline: true,
   });
   // an idle client that loses its connection emits; the next query fails, and that is where it is dealt with
   client.on('error', (error) => options.log.warn({ reason: describe(error) }, 'target connection lost'));

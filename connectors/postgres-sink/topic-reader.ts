@@ -7,15 +7,16 @@ import { toPlainJson } from '../../schemas/serde/plain-json.ts';
 import type { SchemaRegistry } from '../../schemas/serde/schema-registry.ts';
 import { FRAME_BYTES, bodyOf, schemaIdOf } from '../../schemas/serde/wire-format.ts';
 import type { ConsumerRecord } from '../kafka/port.ts';
+import { type AvroScan, NULL_PLACE, Places, avroScan } from './avro-scan.ts';
 import type { Change, Fields } from './batch.ts';
+import { RawChange } from './raw-change.ts';
 import { absentFields, withNewest } from './newest-schema.ts';
-import { withSpecials } from './special-text.ts';
+import { specialsOf, withSpecials } from './special-text.ts';
 import { isTruncation, metaOfEvent, rowOf, unavailable, withoutPlaceholders } from './debezium-change.ts';
 import { metaOfRow, metaOfTombstone } from './meta-columns.ts';
 import { KEY_COLUMN, type TableName, type TargetTable, VALUE_COLUMN, describeTable } from './target-table.ts';
 
 const NOTHING: readonly string[] = [];
-const TRUNCATE: Change = { keyBody: '', key: {}, row: null, unchanged: NOTHING, isTruncate: true };
 
 interface Writer {
   readonly serde: AvroSerde<unknown>;
@@ -25,6 +26,7 @@ interface Writer {
   /** Fields that the table has and this schema has not. */
   absent: readonly string[];
   readonly isDebezium: boolean;
+  readonly scan: AvroScan;
 }
 
 /** Key and value of a record as JSON text, as far as they can be read. */
@@ -44,6 +46,7 @@ export class TopicReader {
   readonly #keepsMeta: boolean;
   readonly #keys = new Map<number, Writer>();
   readonly #values = new Map<number, Writer>();
+  #places = new Places(0);
   #hasDebezium = false;
   #table: TargetTable | null = null;
 
@@ -97,6 +100,16 @@ export class TopicReader {
     if (this.#table !== null && this.#table !== before) await this.#renewed(this.#table);
   }
 
+  /** Whether {@link prepare} has nothing to load for the record. */
+  knows({ key, value }: ConsumerRecord): boolean {
+    return this.#knows(frameIdOf(key), frameIdOf(value));
+  }
+
+  /** To be called before the records of a batch. */
+  begin(): void {
+    this.#places = new Places(this.#places.length);
+  }
+
   async #renewed(table: TargetTable): Promise<void> {
     const newest = await this.#registry.latest(`${this.topic}-value`);
     const row = newest === null ? null : rowRecord(newest.schema);
@@ -111,6 +124,8 @@ export class TopicReader {
   decode(record: ConsumerRecord): Change {
     const keyBytes = record.key;
     if (keyBytes === null) return this.#keyless(record);
+    const raw = this.raw(record);
+    if (raw !== null) return raw;
     const key = this.#decoded(this.#keys, keyBytes, KEY_COLUMN, record);
     return this.#change(bodyOf(keyBytes).toString('latin1'), key, record);
   }
@@ -122,6 +137,48 @@ export class TopicReader {
 
   #knows(keyId: number | null, valueId: number | null): boolean {
     return (keyId === null || this.#keys.has(keyId)) && (valueId === null || this.#values.has(valueId));
+  }
+
+  /**
+   * A record without decoding it. Null for what has to be decoded: Debezium's envelope, bytes that are not what their schema
+   * says, and a schema that is not known.
+   */
+  raw(record: ConsumerRecord): RawChange | null {
+    const { key: keyBytes, value: valueBytes, headers } = record;
+    if (keyBytes === null) return null;
+    const keyScan = scanOf(this.#keys, keyBytes);
+    const valueScan = valueBytes === null ? null : scanOf(this.#values, valueBytes);
+    if (keyScan === null || (valueBytes !== null && valueScan === null)) return null;
+    const places = this.#places;
+    const keyFirst = keyScan.add(keyBytes, places);
+    const valueFirst = valueBytes === null ? 0 : (valueScan?.add(valueBytes, places) ?? -1);
+    if (keyFirst < 0 || valueFirst < 0) return null;
+    const unchanged =
+      valueBytes === null || valueScan === null
+        ? NOTHING
+        : this.#unchangedIn(valueBytes, valueScan, valueFirst);
+    return new RawChange({
+      keyBody: keyBytes.toString('latin1', FRAME_BYTES),
+      keyBytes,
+      keyScan,
+      keyFirst,
+      valueBytes,
+      valueScan,
+      valueFirst,
+      places,
+      unchanged,
+      meta: valueScan === null ? this.#metaOfTombstone(record) : undefined,
+      specials: headers.length === 0 || valueBytes === null ? null : specialsIn(headers, record),
+    }).withMeta(this.#keepsMeta);
+  }
+
+  #unchangedIn(bytes: Buffer, scan: AvroScan, first: number): readonly string[] {
+    const absent = this.#values.get(schemaIdOf(bytes))?.absent ?? NOTHING;
+    const index = scan.indexOf('__unchanged');
+    const at = index < 0 ? NULL_PLACE : (this.#places.values[first + index] as number);
+    if (at === NULL_PLACE || bytes[at] === 0) return absent;
+    const named = scan.decode(index, bytes, at);
+    return joined(Array.isArray(named) ? named : NOTHING, absent);
   }
 
   #change(keyBody: string, key: Fields, record: ConsumerRecord): Change {
@@ -176,7 +233,7 @@ export class TopicReader {
       bytes !== null &&
       this.#isDebezium(bytes) &&
       isTruncation(this.#decoded(this.#values, bytes, VALUE_COLUMN, record));
-    if (isTold) return TRUNCATE;
+    if (isTold) return { keyBody: '', key: {}, row: null, unchanged: NOTHING, isTruncate: true };
     throw noKey(record);
   }
 
@@ -204,10 +261,26 @@ export class TopicReader {
     const serde = AvroSerde.reader<unknown>(this.#registry, schema);
     await serde.load(id);
     const isRecord = typeof schema === 'object' && 'fields' in schema;
-    const loaded = { serde, schema, isRecord, isDebezium: isDebeziumEnvelope(schema), absent: NOTHING };
+    const scan = avroScan(schema, known === this.#keys ? KEY_COLUMN : VALUE_COLUMN);
+    const loaded = { serde, schema, isRecord, isDebezium: isDebeziumEnvelope(schema), absent: NOTHING, scan };
     this.#hasDebezium ||= loaded.isDebezium;
     known.set(id, loaded);
     return loaded;
+  }
+}
+
+/** Null where a record of the schema has to be decoded. */
+function scanOf(writers: ReadonlyMap<number, Writer>, bytes: Buffer): AvroScan | null {
+  const id = frameIdOf(bytes);
+  const writer = id === null ? undefined : writers.get(id);
+  return writer === undefined || writer.isDebezium ? null : writer.scan;
+}
+
+function specialsIn(headers: ConsumerRecord['headers'], record: ConsumerRecord): RawChange['specials'] {
+  try {
+    return specialsOf(headers);
+  } catch (error) {
+    throw poison(record, error);
   }
 }
 

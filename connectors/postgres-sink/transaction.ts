@@ -1,33 +1,46 @@
-import type { Client } from 'pg';
+import type { Client, QueryConfig } from 'pg';
 import { Failure } from '../../infra/process/failure.ts';
 import { type Advance, advanceOffsets } from './offset-table.ts';
 import { isWithheld } from './table-access.ts';
+import { answerMaxMs } from './target-session.ts';
 import type { Statement } from './upsert.ts';
 
 /**
- * Writes rows and offsets in one transaction, the offsets first, and what `atEnd` adds last. After any error the session must be thrown away, or the
- * transaction rolled back by ROLLBACK; only the offset table tells whether a COMMIT whose answer was lost is in.
+ * Writes rows and offsets in one transaction, the offsets first, and what `atEnd` adds last. All of it is sent at once: the
+ * server goes from one statement to the next without waiting for this process. After any error the session must be thrown
+ * away, or the transaction rolled back by ROLLBACK; only the offset table tells whether a COMMIT whose answer was lost is in.
+ * @param onSent called while the server works: time for the next batch
  * @returns what each statement has changed, in rows
  * @throws Failure `sink.fenced` (fenced), `sink.rolled_back` (retry), `sink.rejected` (dead-letter) and what the session throws
  */
-export function applyTransaction(
+export async function applyTransaction(
   client: Client,
   sink: string,
   advances: readonly Advance[],
-  statements: Iterable<Statement>,
+  statements: readonly Statement[],
   atEnd: () => Promise<void> = async () => undefined,
+  onSent: () => void = () => undefined,
 ): Promise<readonly number[]> {
-  const work = async (): Promise<readonly number[]> => {
-    const changed: number[] = [];
-    for (const statement of statements) {
-      const { rowCount } = await client
-        .query(queryOf(statement))
-        .catch((error: unknown) => reject(error, advances));
-      changed.push(rowCount ?? 0);
-    }
-    return changed;
-  };
-  return inTransaction(client, sink, advances, work, atEnd);
+  const sent: Promise<unknown>[] = [client.query('BEGIN'), advanceOffsets(client, sink, advances)];
+  const answers = statements.map((statement) =>
+    client.query(waitedFor(queryOf(statement), sent.length + statements.length)),
+  );
+  sent.push(...answers);
+  const settled = Promise.allSettled(sent);
+  // Where the transaction has failed already, this fails by it.
+  const [end] = await Promise.allSettled([atEnd()]);
+  const committed = client.query(waitedFor({ text: 'COMMIT' }, sent.length));
+  const commit = Promise.allSettled([committed]);
+  onSent();
+  for (const answer of [...(await settled), end, ...(await commit)])
+    if (answer.status === 'rejected') reject(answer.reason, advances);
+  checkCommitted((await committed).command);
+  return (await Promise.all(answers)).map(({ rowCount }) => rowCount ?? 0);
+}
+
+/** An option of `pg` that its types lack. */
+function waitedFor(query: QueryConfig, behind: number): QueryConfig {
+  return { ...query, query_timeout: answerMaxMs(behind) } as QueryConfig;
 }
 
 /** {@link applyTransaction} with work of the caller's own in place of statements. */
@@ -43,17 +56,21 @@ export async function inTransaction<T>(
   const result = await work();
   await atEnd();
   const { command } = await client.query('COMMIT').catch((error: unknown) => reject(error, advances));
-  // Postgres answers a COMMIT of a failed transaction with success and the tag ROLLBACK
+  checkCommitted(command);
+  return result;
+}
+
+/** Postgres answers a COMMIT of a failed transaction with success and the tag ROLLBACK. */
+function checkCommitted(command: string): void {
   if (command !== 'COMMIT')
     throw new Failure(
       'sink.rolled_back',
       'retry',
       `Postgres answered COMMIT with ${command}: the batch is not applied`,
     );
-  return result;
 }
 
-export function queryOf(statement: Statement): { name?: string; text: string; values: string[] } {
+export function queryOf(statement: Statement): { name?: string; text: string; values: (string | Buffer)[] } {
   return { ...statement, values: [...statement.values] };
 }
 

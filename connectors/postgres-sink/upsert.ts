@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { escapeIdentifier } from 'pg';
 import { ArrayLiteral } from './array-literal.ts';
 import type { Change, TableBatch } from './batch.ts';
+import { RawChange } from './raw-change.ts';
+import { rawParameter } from './raw-parameter.ts';
 import { SpecialText } from './special-text.ts';
 import { DELETED_COLUMN, POSITION_COLUMNS } from './meta-columns.ts';
 import { type Column, type TargetTable, quotedName } from './target-table.ts';
@@ -10,7 +12,8 @@ import { type Column, type TargetTable, quotedName } from './target-table.ts';
 export interface Statement {
   readonly name?: string;
   readonly text: string;
-  readonly values: readonly string[];
+  /** Texts, or bytes in the binary form of the parameter's type. */
+  readonly values: readonly (string | Buffer)[];
 }
 
 /** One statement's part of a batch. It does the same for some of its rows as for all. */
@@ -27,8 +30,8 @@ export class TableWriter {
   /** Deleted rows stay, marked. */
   readonly keepsDeleted: boolean;
   readonly #deleteColumns: readonly Column[];
-  readonly #upsert: string;
-  readonly #delete: string;
+  readonly #upsert: Prepared;
+  readonly #delete: Prepared;
   readonly #truncate: string;
 
   constructor(table: TargetTable) {
@@ -36,8 +39,8 @@ export class TableWriter {
     this.keepsDeleted = isKept(table, DELETED_COLUMN);
     const isTold = (column: Column): boolean => column.meta !== undefined && column.name !== DELETED_COLUMN;
     this.#deleteColumns = table.columns.filter((column) => column.key || isTold(column));
-    this.#upsert = upsertText(table, new Set());
-    this.#delete = deleteText(table, this.#deleteColumns);
+    this.#upsert = new Prepared(upsertText(table, new Set()), table.columns);
+    this.#delete = new Prepared(deleteText(table, this.#deleteColumns), this.#deleteColumns);
     this.#truncate = truncateText(table);
   }
 
@@ -53,18 +56,18 @@ export class TableWriter {
       yield {
         op: 'delete',
         rows: batch.deletes,
-        statement: (rows) => prepared(this.#delete, this.#deleteColumns, rows),
+        statement: onceFor(batch.deletes, (rows) => this.#delete.with(rows)),
       };
     for (const { unchanged, rows } of batch.upserts)
-      yield { op: 'upsert', rows, statement: (some) => this.#upsertOf(unchanged, some) };
+      yield { op: 'upsert', rows, statement: onceFor(rows, (some) => this.#upsertOf(unchanged, some)) };
   }
 
   #upsertOf(unchanged: readonly string[], rows: readonly Change[]): Statement {
-    if (unchanged.length === 0) return prepared(this.#upsert, this.table.columns, rows);
+    if (unchanged.length === 0) return this.#upsert.with(rows);
     // Sets of columns are too many to keep a prepared statement for each.
     return {
       text: upsertText(this.table, new Set(unchanged)),
-      values: parameters(this.table.columns, rows),
+      values: this.table.columns.map((column) => parameter(column, rows, 0)),
     };
   }
 }
@@ -73,10 +76,40 @@ function isKept(table: TargetTable, name: string): boolean {
   return table.columns.some((column) => column.meta !== undefined && column.name === name);
 }
 
-function prepared(text: string, columns: readonly Column[], rows: readonly Change[]): Statement {
-  const name = `millrace_${createHash('sha256').update(text).digest('hex').slice(0, 32)}`;
-  return { name, text, values: parameters(columns, rows) };
+/** Writes the statement of all rows once, whoever asks first. */
+function onceFor(all: readonly Change[], write: Step['statement']): Step['statement'] {
+  let whole: Statement | null = null;
+  return (rows) => (rows === all ? (whole ??= write(rows)) : write(rows));
 }
+
+/** A statement that each session prepares once. */
+class Prepared {
+  readonly #name: string;
+  readonly #text: string;
+  readonly #columns: readonly Column[];
+  /** Of each column's array, by row, when it was written last. */
+  readonly #bytesPerRow: number[];
+
+  constructor(text: string, columns: readonly Column[]) {
+    this.#name = `millrace_${createHash('sha256').update(text).digest('hex').slice(0, 32)}`;
+    this.#text = text;
+    this.#columns = columns;
+    this.#bytesPerRow = columns.map(() => 0);
+  }
+
+  with(rows: readonly Change[]): Statement {
+    const values = this.#columns.map((column, i) => {
+      const expected = Math.ceil((this.#bytesPerRow[i] ?? 0) * rows.length * SPARE);
+      const value = parameter(column, rows, expected);
+      this.#bytesPerRow[i] = value.length / Math.max(1, rows.length);
+      return value;
+    });
+    return { name: this.#name, text: this.#text, values };
+  }
+}
+
+/** Rows of the next batch may be somewhat longer than those of this one. */
+const SPARE = 1.1;
 
 /** @param unchanged columns (by column or field name) that keep their value in a row that exists */
 function upsertText(table: TargetTable, unchanged: ReadonlySet<string>): string {
@@ -142,22 +175,29 @@ function unnested(columns: readonly Column[]): string {
   return `unnest(${arrays.join(', ')}) AS u(${columns.map((_, i) => `c${i}`).join(', ')})`;
 }
 
-/** One array literal per column. */
-function parameters(columns: readonly Column[], rows: readonly Change[]): string[] {
-  return columns.map((column) => {
-    const literal = new ArrayLiteral();
-    for (const change of rows) {
-      const value = valueOf(column, change) ?? null;
-      if (value === null) literal.addNull();
-      else if (value instanceof SpecialText)
-        literal.add(column.type.special?.(value.text) ?? value.text, true);
-      else literal.add(column.type.text(value), column.type.quoted);
-    }
-    return literal.toString();
-  });
+/** The array of a column: in binary where all changes are still bytes and have a binary form, else as text. */
+function parameter(column: Column, rows: readonly Change[], expectedBytes: number): string | Buffer {
+  return (areRaw(rows) ? rawParameter(column, rows, expectedBytes) : null) ?? arrayText(column, rows);
+}
+
+function areRaw(rows: readonly Change[]): rows is readonly RawChange[] {
+  return rows.every((row) => row instanceof RawChange);
+}
+
+function arrayText(column: Column, rows: readonly Change[]): string {
+  const literal = new ArrayLiteral();
+  for (const change of rows) {
+    const value = valueOf(column, change) ?? null;
+    if (value === null) literal.addNull();
+    else if (value instanceof SpecialText) literal.add(column.type.special?.(value.text) ?? value.text, true);
+    else literal.add(column.type.text(value), column.type.quoted);
+  }
+  return literal.toString();
 }
 
 function valueOf(column: Column, change: Change): unknown {
   if (column.meta !== undefined) return column.meta.value(change);
+  if (change instanceof RawChange)
+    return column.key ? change.keyValue(column.field) : change.rowValue(column.field);
   return column.key ? change.key[column.field] : change.row?.[column.field];
 }

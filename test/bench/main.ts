@@ -15,6 +15,7 @@ import { outboxLatency } from './outbox/latency.ts';
 import { engineBenches } from './nexmark/engine-bench.ts';
 import { installPeers } from './peers.ts';
 import { restartBench } from './restart/restart-bench.ts';
+import { sinkBench } from './sink/sink-bench.ts';
 import { soak } from './soak.ts';
 import { sourceBench } from './source/source-bench.ts';
 import { sourceLatency } from './source/source-latency.ts';
@@ -30,6 +31,7 @@ const OWN: Readonly<Record<string, (argv: readonly string[]) => Promise<number>>
   source: sourceBench,
   'source-latency': sourceLatency,
   'end-to-end': endToEnd,
+  sink: sinkBench,
   outbox: outboxLatency,
   restart: restartBench,
   ...engineBenches,

@@ -3,7 +3,6 @@ import { TABLE_CONFIG } from '../../../schemas/topic.ts';
 import { watchTopic } from './topic-watch.ts';
 import { type ProgramRun, copyOut, receiveLogical } from './ceiling.ts';
 import type { BenchPlace } from './bench-place.ts';
-import { lastErrors } from './debezium-worker.ts';
 import type { DebeziumRequest, DebeziumWorker } from './debezium-worker.ts';
 import type { BenchDatabase } from './bench-database.ts';
 import { ORDERS } from './orders-table.ts';
@@ -151,7 +150,7 @@ async function watchDebezium(
     forgetPeak(worker.pid);
     return await watchTopic(place.kafka, { topic, partitions, rows, pid }, () => worker.start(request));
   } catch (error) {
-    throw new Error(`Debezium did not come to its end; its log says:\n${lastErrors(worker)}`, {
+    throw new Error(`Debezium did not come to its end; its log says:\n${worker.lastErrors()}`, {
       cause: error,
     });
   } finally {

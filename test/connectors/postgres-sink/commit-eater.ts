@@ -10,6 +10,8 @@ export interface CommitEater extends AsyncDisposable {
 
 /** A simple query message: tag, length of 11, the text and its final zero. */
 const COMMIT = Buffer.from('Q\u0000\u0000\u0000\u000bCOMMIT\u0000', 'latin1');
+/** Its answer: tag, length, and the name of the command. */
+const COMMITTED = Buffer.from('C\u0000\u0000\u0000\u000bCOMMIT\u0000', 'latin1');
 
 export async function startCommitEater(serverUrl: string): Promise<CommitEater> {
   const target = new URL(serverUrl);
@@ -28,7 +30,7 @@ export async function startCommitEater(serverUrl: string): Promise<CommitEater> 
       upstream.write(chunk);
     });
     upstream.on('data', (chunk) => {
-      if (!committing) client.write(chunk);
+      if (!committing || !chunk.includes(COMMITTED)) client.write(chunk);
       else {
         eaten++;
         client.destroy();
