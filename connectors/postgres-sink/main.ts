@@ -16,7 +16,7 @@ import { connectKafka } from '../kafka/kafka.ts';
 import { KAFKA_SECURITY_OPTIONS } from '../kafka/security-options.ts';
 import { Sink } from './sink.ts';
 import { createSinkMetrics } from './sink-metrics.ts';
-import { TABLE_OPTIONS } from './table-options.ts';
+import { BAD_ROW_BOUNDS, TABLE_OPTIONS } from './table-options.ts';
 import { parseTableMapping } from './table-mapping.ts';
 
 const SPECS = {
@@ -52,14 +52,7 @@ const SPECS = {
     schema: z.enum(['stop', 'dead-letter']).default('stop'),
     help: 'a record that its table does not take, or that cannot be decoded: stop, or dead-letter: put it into millrace.dead_letters of the target and go on',
   },
-  badRowsPerBatchMax: {
-    schema: count.default(100),
-    help: 'dead letters of one transaction above which the sink stops instead',
-  },
-  badRowsMax: {
-    schema: count.default(1000),
-    help: 'rows of this sink in millrace.dead_letters above which it stops; delete those that are dealt with',
-  },
+  ...BAD_ROW_BOUNDS,
 } as const satisfies OptionSpecs;
 
 async function runSink(options: Options<typeof SPECS>, log: Log, signal: AbortSignal): Promise<void> {

@@ -33,12 +33,14 @@ export const SINK_OBJECTS = `
   CREATE TABLE IF NOT EXISTS millrace.sink_tables (
     sink text, topic text, table_schema text NOT NULL, table_name text NOT NULL,
     PRIMARY KEY (sink, topic)
-  )`;
+  );
+  ALTER TABLE millrace.sink_tables ADD COLUMN IF NOT EXISTS options jsonb`;
 
 /** Makes the sink's own tables where they are missing. */
 export async function createSinkTables(client: Client): Promise<void> {
   const known = await client.query<{ found: boolean }>(
-    `SELECT to_regclass('millrace.sink_offsets') IS NOT NULL AND to_regclass('millrace.sink_tables') IS NOT NULL AS found`,
+    `SELECT to_regclass('millrace.sink_offsets') IS NOT NULL AND EXISTS (
+       SELECT FROM pg_attribute WHERE attrelid = to_regclass('millrace.sink_tables') AND attname = 'options') AS found`,
   );
   if (known.rows[0]?.found === true) return;
   // the lock, because CREATE .. IF NOT EXISTS of two sessions at once can still collide in the catalog
@@ -99,6 +101,30 @@ export async function reclaimPartitions(
   const result = await client.query<OffsetRow>({ name: 'millrace_reclaim', text: RECLAIM, values });
   if (result.rows.length !== held.length) throw fenced(sink, held);
   return result.rows.map(heldOf);
+}
+
+/**
+ * Looks at partitions that nothing is written to, whose loss no compare-and-set would tell.
+ * @throws Failure `sink.fenced` (fenced)
+ */
+export async function verifyHeld(
+  client: Client,
+  sink: string,
+  held: readonly HeldPartition[],
+): Promise<void> {
+  const values = [
+    sink,
+    held.map((p) => p.topic),
+    held.map((p) => p.partition),
+    held.map((p) => String(p.epoch)),
+  ];
+  const found = await client.query(
+    `SELECT FROM millrace.sink_offsets AS o
+     JOIN unnest($2::text[], $3::integer[], $4::bigint[]) AS u(topic, partition, epoch) USING (topic, partition, epoch)
+     WHERE o.sink = $1`,
+    values,
+  );
+  if (found.rowCount !== held.length) throw fenced(sink, held);
 }
 
 /** Divides by zero where not every partition is as expected: so what is sent behind it, COMMIT too, comes to nothing. */

@@ -14,7 +14,7 @@ export interface OwnTable {
 
 const OWN_TABLES: readonly OwnTable[] = [
   { name: 'sink_offsets', rights: ['SELECT', 'INSERT', 'UPDATE'] },
-  { name: 'sink_tables', rights: ['SELECT', 'INSERT'] },
+  { name: 'sink_tables', rights: ['SELECT', 'INSERT', 'UPDATE'] },
   { name: 'sink_progress', rights: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'] },
 ];
 const DEAD_LETTERS: OwnTable = { name: 'dead_letters', rights: ['SELECT', 'INSERT', 'UPDATE'] };
@@ -40,7 +40,9 @@ const FOUND = `
           WHERE NOT has_table_privilege(c.oid, o.wanted)) AS withheld,
     ARRAY(SELECT o.name FROM unnest($3::text[]) AS o(name)
           WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relname = o.name)
-            AND NOT EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = n.oid AND p.proname = o.name)) AS missing
+            AND NOT EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = n.oid AND p.proname = o.name))
+      || ARRAY(SELECT 'column options of sink_tables' FROM pg_class c WHERE c.relnamespace = n.oid AND c.relname = 'sink_tables'
+          AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'options')) AS missing
   FROM (SELECT) AS one LEFT JOIN pg_namespace n ON n.nspname = 'millrace'`;
 
 interface Found {

@@ -11,6 +11,8 @@ export interface SinkMetrics {
   committed(durationMs: number): void;
   /** The table takes no more rows. */
   tableStopped(table: string): void;
+  /** It is tried again. */
+  tableStarts(table: string): void;
 }
 
 export function createSinkMetrics(metrics: Metrics): SinkMetrics {
@@ -22,6 +24,9 @@ export function createSinkMetrics(metrics: Metrics): SinkMetrics {
   return {
     tableStopped(table) {
       stopped.labels(table).set(1);
+    },
+    tableStarts(table) {
+      stopped.labels(table).set(0);
     },
     rows(table, op, count) {
       if (count > 0) rows.labels(table, op).inc(count);

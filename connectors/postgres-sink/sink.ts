@@ -1,5 +1,5 @@
 import { type BackoffPolicy, backoffMs } from '../../infra/process/backoff.ts';
-import type { Clock } from '../../infra/process/clock.ts';
+import { type Clock, hasPassed } from '../../infra/process/clock.ts';
 import { Failure, type Order, describe, orderFor } from '../../infra/process/failure.ts';
 import type { Log } from '../../infra/process/log.ts';
 import type { SchemaRegistry } from '../../schemas/serde/schema-registry.ts';
@@ -10,6 +10,7 @@ import { BadRowLog } from './bad-row-log.ts';
 import type { DeadLetterBounds } from './dead-letter-table.ts';
 import { type BatchBounds, Inbox, type Slice } from './inbox.ts';
 import { LagReport } from './lag-report.ts';
+import { verifyHeld } from './offset-table.ts';
 import { prepareOwnTables } from './own-tables.ts';
 import { Ownership } from './ownership.ts';
 import type { TopicCut } from './progress-table.ts';
@@ -32,6 +33,9 @@ const FENCED_MAX = 5;
 
 /** SQLSTATE undefined_column. */
 const UNDEFINED_COLUMN = '42703';
+
+/** Between two looks at the stored epochs of tables that stopped, milliseconds. */
+const STOPPED_LOOK_MS = 1_000;
 
 export interface SinkOptions {
   /** Names the offsets in the target, and with them the deployment. */
@@ -76,7 +80,7 @@ interface BatchAhead {
 export class Sink {
   readonly #options: SinkOptions;
   readonly #context: SinkContext;
-  readonly #feeds: ReadonlyMap<string, TableFeed>;
+  #feeds: ReadonlyMap<string, TableFeed>;
   readonly #stopped: StoppedTables;
   readonly #inbox = new Inbox();
   /** The next transaction, prepared while the one before it was under way. */
@@ -90,32 +94,20 @@ export class Sink {
   #fenced = 0;
   /** Since a batch was written. */
   #hasLostColumn = false;
+  #lookedAtStopped = 0;
 
   constructor(options: SinkOptions, context: SinkContext) {
     this.#options = options;
     this.#context = context;
     this.#stopped = new StoppedTables(options.tables.size, context.log, context.metrics);
-    const { registry, kafka, log, clock } = context;
-    this.#badRows = new BadRowLog(log, clock);
-    const parts = {
-      registry,
-      log,
-      options: options.tableOptions ?? DEFAULT_TABLE_OPTIONS,
-      setsAside: options.deadLetters !== undefined,
-      partitionCount: (topic: string) => kafka.partitionCount(topic),
-    };
+    this.#badRows = new BadRowLog(context.log, context.clock);
     this.#progress = new ViewProgress({
       ...context,
       sink: options.sinkName,
       topics: options.tables.keys(),
       progressTopics: options.progressTopics ?? [],
     });
-    const feeds = [...options.tables].map(
-      ([topic, table]) => new TableFeed({ sink: options.sinkName, topic, table }, parts),
-    );
-    this.#feeds = new Map(
-      feeds.toSorted((a, b) => (a.label < b.label ? -1 : 1)).map((feed) => [feed.topic, feed]),
-    );
+    this.#feeds = this.#newFeeds();
   }
 
   /** Why rows are not being written, or null when they are. */
@@ -131,7 +123,7 @@ export class Sink {
         await this.#membership(signal);
       } catch (error) {
         const order = orderFor(error);
-        if (order === 'fenced') this.#fenced++;
+        if (order === 'fenced') this.#beginAnew();
         if (this.#fenced >= FENCED_MAX || isReplaced(error) || order === 'stop' || order === 'dead-letter')
           throw error;
         await this.#backOff(error, order, signal);
@@ -139,6 +131,28 @@ export class Sink {
         await this.#dropSession();
       }
     }
+  }
+
+  /** In the order of their tables. */
+  #newFeeds(): ReadonlyMap<string, TableFeed> {
+    const { tables, sinkName: sink, tableOptions, deadLetters } = this.#options;
+    const { registry, kafka, log } = this.#context;
+    const parts = {
+      registry,
+      log,
+      options: tableOptions ?? DEFAULT_TABLE_OPTIONS,
+      setsAside: deadLetters !== undefined,
+      partitionCount: (topic: string) => kafka.partitionCount(topic),
+    };
+    const feeds = [...tables].map(([topic, table]) => new TableFeed({ sink, topic, table }, parts));
+    return new Map(feeds.toSorted((a, b) => (a.label < b.label ? -1 : 1)).map((feed) => [feed.topic, feed]));
+  }
+
+  /** As a new process would: who has taken the partitions may have put other tables in the place of these. */
+  #beginAnew(): void {
+    this.#fenced++;
+    this.#stopped.forget();
+    this.#feeds = this.#newFeeds();
   }
 
   async #membership(signal: AbortSignal): Promise<void> {
@@ -160,6 +174,7 @@ export class Sink {
       try {
         await member.checkpoint();
         const batch = await this.#next(ownership, fetcher);
+        await this.#lookAtStopped(ownership);
         await this.#progress.settle((await this.#connected()).client);
         if (batch.slices.length > 0) await this.#write(ownership, batch);
         else await this.#recordProgress(ownership);
@@ -225,6 +240,15 @@ export class Sink {
       this.#fetch(ownership, fetcher);
       return [];
     }
+  }
+
+  /** Nothing is written to them, so nothing else would tell that they were rebuilt. */
+  async #lookAtStopped({ held }: Ownership): Promise<void> {
+    const stopped = this.#stopped.among(held);
+    const now = this.#context.clock.now();
+    if (stopped.length === 0 || !hasPassed(now, this.#lookedAtStopped, STOPPED_LOOK_MS)) return;
+    this.#lookedAtStopped = now;
+    await verifyHeld((await this.#connected()).client, this.#options.sinkName, stopped);
   }
 
   /** From where the tables are: nothing may be left in the inbox. */

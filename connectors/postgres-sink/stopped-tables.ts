@@ -27,7 +27,7 @@ export class StoppedTables {
   readonly #tables: number;
   readonly #log: Log;
   readonly #metrics: SinkMetrics;
-  readonly #topics = new Set<string>();
+  readonly #topics = new Map<string, TableFeed>();
 
   /** @param tables how many the sink fills: when none is left, it ends */
   constructor(tables: number, log: Log, metrics: SinkMetrics) {
@@ -50,7 +50,7 @@ export class StoppedTables {
       return await step();
     } catch (error) {
       if (!(error instanceof Failure && TABLES_OWN.has(error.code))) throw error;
-      this.#topics.add(feed.topic);
+      this.#topics.set(feed.topic, feed);
       if (this.#topics.size === this.#tables) throw error;
       this.#metrics.tableStopped(feed.label);
       this.#log.error(
@@ -61,8 +61,19 @@ export class StoppedTables {
     }
   }
 
+  /** To be called when the tables may be others than those that stopped. */
+  forget(): void {
+    for (const { label } of this.#topics.values()) this.#metrics.tableStarts(label);
+    this.#topics.clear();
+  }
+
+  /** Those of stopped tables. */
+  among<T extends TopicPartition>(held: readonly T[]): readonly T[] {
+    return this.#topics.size === 0 ? [] : held.filter(({ topic }) => this.#topics.has(topic));
+  }
+
   /** Fetches no more of what stopped tables would take. */
   pause(fetcher: Fetcher, held: readonly TopicPartition[]): void {
-    if (this.#topics.size > 0) fetcher.pause(held.filter(({ topic }) => this.#topics.has(topic)));
+    if (this.#topics.size > 0) fetcher.pause(this.among(held));
   }
 }

@@ -229,11 +229,12 @@ export class TableFeed {
     if (described === null || this.#described === described) return;
     const table = withMetaColumns(described, this.#parts.options);
     await verifySchema(client, table.name);
-    const bound = await checkBinding(client, this.#binding);
+    await checkBinding(client, this.#binding);
     const target = await withAccess(table.name, () => withPresentTypes(client, table));
     await ensureTable(client, target);
     await verifyRights(client, table.name);
-    if (!bound) await bindTable(client, this.#binding);
+    const { options, setsAside } = this.#parts;
+    await bindTable(client, this.#binding, { ...options, setsAside });
     this.#writer = new TableWriter(target);
     this.#described = described;
     this.#tellDropped(target);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { OptionSpecs } from '../../infra/process/options.ts';
+import { count } from '../../infra/process/role-options.ts';
 
 /** What every table of a sink is kept like. */
 export interface TableOptions {
@@ -16,6 +17,18 @@ export const DEFAULT_TABLE_OPTIONS: TableOptions = {
   metaColumns: false,
   onTruncate: 'apply',
 };
+
+/** How many records may be set aside, where they are. */
+export const BAD_ROW_BOUNDS = {
+  badRowsPerBatchMax: {
+    schema: count.default(100),
+    help: 'dead letters of one transaction above which the sink stops instead',
+  },
+  badRowsMax: {
+    schema: count.default(1000),
+    help: 'rows of this sink in millrace.dead_letters above which it stops; delete those that are dealt with',
+  },
+} as const satisfies OptionSpecs;
 
 export const TABLE_OPTIONS = {
   deleteMode: {

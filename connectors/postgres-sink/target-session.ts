@@ -31,7 +31,6 @@ const CLOSE_MAX_MS = 1_000;
  */
 const SETTINGS = [
   'synchronous_commit = off',
-  `statement_timeout = ${STATEMENT_MAX_MS}`,
   `lock_timeout = ${LOCK_WAIT_MAX_MS}`,
   `idle_in_transaction_session_timeout = ${IDLE_IN_TRANSACTION_MAX_MS}`,
   'search_path = pg_catalog',
@@ -58,17 +57,20 @@ export interface TargetOptions {
   readonly applicationName: string;
   readonly log: Log;
   readonly clock: Clock;
+  /** Longest time of one statement, milliseconds. Default 60000. */
+  readonly statementMaxMs?: number;
 }
 
 /** @throws Failure `sink.no_connect`, `sink.login_refused`, `sink.no_database` (stop), and whatever else Postgres or the socket answers; the policy table knows which of it passes */
 export async function openTarget(options: TargetOptions): Promise<TargetSession> {
+  const { statementMaxMs = STATEMENT_MAX_MS } = options;
   const socket = new Socket();
   const client = new Client({
     stream: () => socket,
     connectionString: options.databaseUrl,
     application_name: options.applicationName,
     connectionTimeoutMillis: CONNECT_MAX_MS,
-    query_timeout: answerMaxMs(0),
+    query_timeout: statementMaxMs + ANSWER_GRACE_MS,
     keepAlive: true,
     // queries are sent without waiting for the answers of those before; each still is answered by itself
     pipeline: true,
@@ -78,7 +80,8 @@ export async function openTarget(options: TargetOptions): Promise<TargetSession>
   await client.connect().catch((error: unknown) => {
     throw connectFailure(error, client.user ?? '', client.database ?? '') ?? error;
   });
-  await client.query(SETTINGS.map((setting) => `SET ${setting}`).join('; '));
+  const settings = [...SETTINGS, `statement_timeout = ${statementMaxMs}`];
+  await client.query(settings.map((setting) => `SET ${setting}`).join('; '));
   return {
     client,
     async [Symbol.asyncDispose]() {
