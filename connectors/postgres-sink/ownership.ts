@@ -11,9 +11,9 @@ import { type Advance, type HeldPartition, claimPartitions, reclaimPartitions } 
  */
 export class Ownership {
   readonly listener: GroupListener = {
-    onAssigned: async (assignment) => this.#assign(assignment),
-    onRevoked: async () => this.#assign(new Map()),
-    onLost: async () => this.#assign(new Map()),
+    onAssigned: async (assignment) => this.assign(assignment),
+    onRevoked: async () => this.assign(new Map()),
+    onLost: async () => this.assign(new Map()),
   };
   readonly #sink: string;
   readonly #kafka: Kafka;
@@ -69,7 +69,8 @@ export class Ownership {
     for (const { held, nextOffset } of advances) this.#held.set(nameOf(held), { ...held, nextOffset });
   }
 
-  #assign(assignment: Assignment): void {
+  /** What is to be claimed next. */
+  assign(assignment: Assignment): void {
     const assigned: TopicPartition[] = [];
     for (const [topic, partitions] of assignment)
       for (const partition of partitions) assigned.push({ topic, partition });
@@ -104,7 +105,7 @@ function checkRange(partition: TopicPartition, stored: number, log: { start: num
     'stop',
     `${nameOf(partition)} holds the offsets ${log.start} to ${log.end} and the target stands at ${stored}: records were ` +
       'deleted before they were applied, or the topic was created anew',
-    { fix: 'rebuild the tables of this topic from its beginning, under a new sink name' },
+    { fix: 'fill the tables of this topic from its beginning: millrace rebuild SCHEMA.TABLE' },
   );
 }
 

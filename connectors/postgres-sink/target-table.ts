@@ -8,7 +8,7 @@ import { targetType } from './target-type.ts';
 import { isWider } from './widening.ts';
 
 /** Postgres cuts longer names with only a NOTICE, so that two names could meet: they are refused instead. */
-const IDENTIFIER_BYTES_MAX = 63;
+export const IDENTIFIER_BYTES_MAX = 63;
 
 export interface TableName {
   readonly schema: string;

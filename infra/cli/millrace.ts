@@ -70,6 +70,11 @@ const COMMANDS: readonly Command[] = [
     help: 'prints what the brokers have to allow: acls --role source|processor|sink',
   },
   {
+    name: 'rebuild',
+    module: 'connectors/postgres-sink/rebuild/main.ts',
+    help: 'fills a target table anew beside the old one and swaps them; readers notice nothing',
+  },
+  {
     name: 'reconcile',
     module: 'connectors/postgres-sink/reconcile/main.ts',
     help: 'compares a target table with the query over the source that it stands for',
