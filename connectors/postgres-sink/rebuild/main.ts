@@ -29,7 +29,7 @@ const OPTIONS = {
   ...KAFKA_SECURITY_OPTIONS,
   databaseUrl: {
     schema: requiredText,
-    help: "target database, postgres://.., with the sink's role or the table's owner",
+    help: "target database, postgres://.., as a role that owns the table, its views and the sink's own tables",
     secret: true,
   },
   sinkName: { schema: requiredText.default('sink'), help: 'name of the sink that fills the table' },

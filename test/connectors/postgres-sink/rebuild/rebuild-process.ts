@@ -2,6 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { inject, onTestFinished } from 'vitest';
+import type { SinkFixture } from '../sink-fixture.ts';
+import { urlOf } from '../target-database.ts';
 import { dieWithParent } from '../../../support/die-with-parent.ts';
 
 const MILLRACE = fileURLToPath(new URL('../../../../infra/cli/millrace.ts', import.meta.url));
@@ -14,9 +16,14 @@ export interface RebuildProcess {
   readonly ended: Promise<number | string>;
 }
 
-export function startRebuild(table: string, databaseUrl: string, ...more: string[]): RebuildProcess {
+/** The administrator's, who owns the sink's own tables. */
+export function administratorUrl({ target }: SinkFixture): string {
+  return urlOf(target.url, new URL(inject('targetUrl')).username);
+}
+
+export function startRebuild(table: string, fixture: SinkFixture, ...more: string[]): RebuildProcess {
   const servers = [
-    ['--database-url', databaseUrl],
+    ['--database-url', administratorUrl(fixture)],
     ['--kafka-bootstrap-servers', inject('kafkaBrokers')],
     ['--schema-registry-url', inject('registryUrl')],
   ].flat();

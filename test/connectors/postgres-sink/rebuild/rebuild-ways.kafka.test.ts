@@ -7,7 +7,7 @@ const POLL = { interval: 20, timeout: 40_000 };
 
 test('a table that has stopped is mended by a rebuild, and its sink goes on by itself', async () => {
   const fixture = await createSinkFixture();
-  const { client, rows, url } = fixture.target;
+  const { client, rows } = fixture.target;
   const [good, bad] = [await fixture.writer('good'), await fixture.writer('bad')];
   const counts = (): Promise<unknown> =>
     rows('SELECT (SELECT count(*) FROM good), (SELECT count(*) FROM bad)').catch(String);
@@ -21,13 +21,13 @@ test('a table that has stopped is mended by a rebuild, and its sink goes on by i
   const metric = 'millrace_table_paused{table="public.bad"}';
   await expect.poll(() => sink.metrics.text(), POLL).toContain(`${metric} 1`);
   await client.query('CREATE VIEW v AS SELECT version FROM bad');
-  const refused = startRebuild('bad', url, '--yes');
+  const refused = startRebuild('bad', fixture, '--yes');
   expect(await refused.ended).toBe(1);
   expect(refused.output()).toContain(
     'version becomes integer (was text), and views of public.bad cannot follow',
   );
   await client.query('DROP VIEW v');
-  const rebuild = startRebuild('bad', url, '--yes', '--drop-old');
+  const rebuild = startRebuild('bad', fixture, '--yes', '--drop-old');
   expect(await rebuild.ended, rebuild.output()).toBe(0);
   await bad.write([[{ id: 40 }, { id: 40, version: 1 }]]);
   await expect.poll(counts, POLL).toEqual([['40', '41']]);
@@ -39,7 +39,7 @@ test('a table that has stopped is mended by a rebuild, and its sink goes on by i
 
 test('without a sink that runs: given up, filled from a topic that was created anew, and bad rows set aside', async () => {
   const fixture = await createSinkFixture();
-  const { client, rows, url } = fixture.target;
+  const { client, rows } = fixture.target;
   const before = await fixture.writer('t', 1);
   await before.write(versions(1));
   await before.write(versions(2));
@@ -56,17 +56,17 @@ test('without a sink that runs: given up, filled from a topic that was created a
   );
 
   await client.query('BEGIN; SELECT FROM t');
-  const stuck = startRebuild('t', url, '--yes', '--swap-timeout-ms', '1');
+  const stuck = startRebuild('t', fixture, '--yes', '--swap-timeout-ms', '1');
   expect(await stuck.ended).toBe(1);
   expect(stuck.output()).toMatch(/could not be swapped in: [^]*locks are held by pid \d+/);
   await client.query('COMMIT');
-  const aborted = startRebuild('t', url, '--abort');
+  const aborted = startRebuild('t', fixture, '--abort');
   expect(await aborted.ended, aborted.output()).toBe(0);
   expect(await rows(`SELECT to_regclass('t__rebuild'), count(*) FROM millrace.sink_tables`)).toEqual([
     [null, '1'],
   ]);
 
-  const rebuild = startRebuild('t', url, '--yes');
+  const rebuild = startRebuild('t', fixture, '--yes');
   expect(await rebuild.ended, rebuild.output()).toBe(0);
   expect(await rows('SELECT count(*), sum(version) FROM t')).toEqual([['5', '15']]);
   expect(await rows('SELECT sink, table_name, "offset" FROM millrace.dead_letters')).toEqual([

@@ -2,7 +2,7 @@ import { Client } from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
 import { type SinkFixture, createSinkFixture } from '../sink-fixture.ts';
 import type { Entry, TopicWriter } from '../topic-writer.ts';
-import { startRebuild } from './rebuild-process.ts';
+import { administratorUrl, startRebuild } from './rebuild-process.ts';
 
 const POLL = { interval: 5, timeout: 60_000 };
 const KEYS = 400;
@@ -35,7 +35,7 @@ async function readOn(
   fixture: SinkFixture,
   read: (client: Client) => Promise<readonly { readonly id: number; readonly version: number }[]>,
 ): Promise<() => Promise<{ wrong: readonly string[]; isNew: boolean; times: number }>> {
-  const client = new Client({ connectionString: fixture.target.url });
+  const client = new Client({ connectionString: administratorUrl(fixture) });
   client.on('error', () => undefined);
   await client.connect();
   onTestFinished(() => client.end());
@@ -78,7 +78,7 @@ const withSnapshot = async (client: Client): Promise<{ id: number; version: numb
 
 test('a table is rebuilt under its writers and readers, killed while it fills and before it swaps', async () => {
   const fixture = await createSinkFixture();
-  const { client, rows, url } = fixture.target;
+  const { client, rows } = fixture.target;
   const writer = await fixture.writer('t');
   for (let version = 1; version <= ROUNDS; version++) await writer.write(versions(version, KEYS));
   const sink = await fixture.start(['t']);
@@ -111,12 +111,12 @@ test('a table is rebuilt under its writers and readers, killed while it fills an
   ];
   const stop = writeOn(writer, ROUNDS + 1);
 
-  const asked = startRebuild('t', url);
+  const asked = startRebuild('t', fixture);
   expect(await asked.ended).toBe(0);
   expect(asked.output()).toMatch(/views that are bound to the new table: public\.v[^]*nothing is changed/);
   expect(await rows(`SELECT to_regclass('t__rebuild')`)).toEqual([[null]]);
 
-  const first = startRebuild('t', url, '--yes');
+  const first = startRebuild('t', fixture, '--yes');
   const filled = async (): Promise<number> =>
     Number(
       (await rows(`SELECT sum(next_offset) FROM millrace.sink_offsets WHERE sink = 'sink:rebuild'`))[0]?.[0],
@@ -127,7 +127,7 @@ test('a table is rebuilt under its writers and readers, killed while it fills an
   expect(await filled()).toBeLessThan(KEYS * ROUNDS);
 
   await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM told LIMIT 1');
-  const second = startRebuild('t', url, '--yes');
+  const second = startRebuild('t', fixture, '--yes');
   await expect
     .poll(second.output, POLL)
     .toMatch(/the swap waits: \d+ transaction\(s\) read an earlier state/);
@@ -137,7 +137,7 @@ test('a table is rebuilt under its writers and readers, killed while it fills an
   await client.query('COMMIT');
   expect(await rows(`SELECT 't'::regclass::oid`)).toEqual(before);
 
-  const third = startRebuild('t', url, '--yes');
+  const third = startRebuild('t', fixture, '--yes');
   expect(await third.ended, third.output()).toBe(0);
   expect(third.output()).toContain('public.t is rebuilt');
   const last = await stop();
