@@ -75,10 +75,11 @@ export async function runOracle(run: OracleRun): Promise<OracleVerdict> {
   const targets = [...tables.map((table) => mirrorOf(table)), ...EVENT_MIRRORS, ...RESULTS];
   await using chain = await OracleChain.start({ servers, targets, folder, clock, say }, published);
   const random = seededRandom(seed);
-  const events = new EventWriter(servers.sourceUrl, random, clock);
+  const own = (): (() => number) => seededRandom(Math.floor(random() * 2 ** 32));
+  const events = new EventWriter(servers.sourceUrl, own(), clock);
   // What pipelines read of a table is a contract: only tables that are copied change their shape.
   const copied = tables.filter(({ name }) => JOINED_KINDS.every(({ kind }) => kind !== name));
-  const shapes = new ShapeChanges(servers.sourceUrl, copied, seededRandom(seed), clock);
+  const shapes = new ShapeChanges(servers.sourceUrl, copied, own(), clock);
   const stage = { run, servers, chain, source, target, tables, events, shapes };
   const found = await rounds(stage, random);
   const problems = [...found.problems, ...(await chain.drain())];
