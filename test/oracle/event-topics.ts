@@ -122,6 +122,16 @@ export const outputs = {
     { visitor: 'long', window_start: MILLIS, window_end: MILLIS },
     { lines: 'long', amount: 'long' },
   ),
+  visitsTold: result<VisitorKey & Window, { readonly times: bigint }>(
+    'visits_told',
+    { visitor: 'long', window_start: MILLIS, window_end: MILLIS },
+    { times: 'long' },
+  ),
+  salesTold: result<VisitorKey & Window, { readonly times: bigint }>(
+    'sales_told',
+    { visitor: 'long', window_start: MILLIS, window_end: MILLIS },
+    { times: 'long' },
+  ),
 } as const;
 
 /** What goes through repartitions. */

@@ -72,21 +72,28 @@ const events = topology('events', (builder) => {
     .repartition('by-pair', pairKey, ({ click, buy }) => ({ click, buy }))
     .mapValues(({ after, amount }) => ({ after, amount }))
     .to(outputs.clickBuys);
-  clicks
+  const visits = clicks
     .sessions({ session: VISIT_GAP_MS }, { grace: GRACE_MS })
     .aggregate('visit', clickCount, {
       initial: () => ({ clicks: 0n }),
       add: ({ clicks: before }) => ({ clicks: before + 1n }),
       merge: (older, newer) => ({ clicks: older.clicks + newer.clicks }),
-    })
-    .to(outputs.visits);
-  buys
-    .windowedBy({ tumbling: SALES_MS }, { grace: GRACE_MS })
-    .aggregate('sold', totals, {
-      initial: () => ({ lines: 0n, amount: 0n }),
-      add: (sum, { amount }) => ({ lines: sum.lines + 1n, amount: sum.amount + (amount ?? 0n) }),
-    })
-    .to(outputs.sales);
+    });
+  visits.to(outputs.visits);
+  // A table of results looks the same however often it is told.
+  visits
+    .count('visits-told')
+    .mapValues((times) => ({ times }))
+    .to(outputs.visitsTold);
+  const sales = buys.windowedBy({ tumbling: SALES_MS }, { grace: GRACE_MS }).aggregate('sold', totals, {
+    initial: () => ({ lines: 0n, amount: 0n }),
+    add: (sum, { amount }) => ({ lines: sum.lines + 1n, amount: sum.amount + (amount ?? 0n) }),
+  });
+  sales.to(outputs.sales);
+  sales
+    .count('sales-told')
+    .mapValues((times) => ({ times }))
+    .to(outputs.salesTold);
 });
 
 export const PIPELINES: readonly Topology[] = [tables, events];

@@ -46,6 +46,22 @@ const ms = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::
 /** Visitors below 0 only move the time on. */
 const REAL = 'visitor >= 0';
 
+/** Each click with the number of its visit. */
+const VISITS = `SELECT visitor, at, sum(begins) OVER (PARTITION BY visitor ORDER BY at, id) AS visit FROM (
+  SELECT *, (at - lag(at) OVER (PARTITION BY visitor ORDER BY at, id) <= ${VISIT_GAP_MS} IS NOT TRUE)::int AS begins
+  FROM clicks WHERE ${REAL}) AS c`;
+
+/** How often each window was told: one row of a table does not say. */
+function toldOnce(table: string, windows: string): Target {
+  return result(
+    table,
+    'visitor, window_start, window_end',
+    'visitor, window_start, window_end, times',
+    `SELECT visitor, ${ms('window_start')}, ${ms('window_end')}, times FROM ${table} WHERE ${REAL}`,
+    `SELECT *, 1 AS times FROM (${windows}) AS w`,
+  );
+}
+
 export const RESULTS: readonly Target[] = [
   result(
     'orders_denorm',
@@ -85,10 +101,7 @@ export const RESULTS: readonly Target[] = [
     'visitor, window_start',
     'visitor, window_start, window_end, clicks',
     `SELECT visitor, ${ms('window_start')}, ${ms('window_end')}, clicks FROM visits WHERE ${REAL}`,
-    `SELECT visitor, min(at) AS window_start, max(at) AS window_end, count(*) AS clicks FROM (
-       SELECT visitor, at, sum(begins) OVER (PARTITION BY visitor ORDER BY at, id) AS visit FROM (
-         SELECT *, (at - lag(at) OVER (PARTITION BY visitor ORDER BY at, id) <= ${VISIT_GAP_MS} IS NOT TRUE)::int AS begins
-         FROM clicks WHERE ${REAL}) AS c) AS v
+    `SELECT visitor, min(at) AS window_start, max(at) AS window_end, count(*) AS clicks FROM (${VISITS}) AS v
      GROUP BY visitor, visit`,
   ),
   result(
@@ -98,6 +111,15 @@ export const RESULTS: readonly Target[] = [
     `SELECT visitor, ${ms('window_start')}, ${ms('window_end')}, lines, amount FROM sales WHERE ${REAL}`,
     `SELECT visitor, at / ${SALES_MS} * ${SALES_MS} AS window_start, (at / ${SALES_MS} + 1) * ${SALES_MS} AS window_end,
        count(*) AS lines, sum(amount) AS amount FROM buys WHERE ${REAL} GROUP BY 1, 2, 3`,
+  ),
+  toldOnce(
+    'visits_told',
+    `SELECT visitor, min(at) AS window_start, max(at) AS window_end FROM (${VISITS}) AS v GROUP BY visitor, visit`,
+  ),
+  toldOnce(
+    'sales_told',
+    `SELECT DISTINCT visitor, at / ${SALES_MS} * ${SALES_MS} AS window_start, (at / ${SALES_MS} + 1) * ${SALES_MS} AS window_end
+     FROM buys WHERE ${REAL}`,
   ),
 ];
 
