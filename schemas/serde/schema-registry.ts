@@ -60,8 +60,8 @@ interface RegistryCalls {
 
 /**
  * The registry over HTTP.
- * @throws Failure `registry.incompatible` (409), `registry.invalid` (422), `registry.unreachable` (retried by the
- * caller), `registry.not_registered` where nothing is registered by itself
+ * @throws Failure `registry.incompatible` (409), `registry.invalid` (422), `registry.denied` (401, 403),
+ * `registry.unreachable` and `registry.read_only` (retried by the caller), `registry.not_registered` where nothing is registered by itself
  */
 export function connectRegistry(options: RegistryOptions): SchemaRegistry {
   const calls: RegistryCalls = new RegistryClient({ host: options.url, clientId: options.clientId })['api'];
@@ -127,25 +127,70 @@ function rethrowUnregistered(error: unknown, subject: string, command: string): 
   );
 }
 
-/** Of an answer of the registry. */
+/** From here on HTTP statuses speak of the server. */
+const SERVER_ERROR = 500;
+
+/** Of an answer of the registry; what had no answer has 400 from the client. */
 export function statusOf(error: unknown): number | undefined {
   return typeof error === 'object' && error !== null && 'status' in error ? Number(error.status) : undefined;
 }
 
+/** Apicurio says it with 409, as it says incompatible; Confluent's registry with 422, as it says invalid. */
+const READ_ONLY = /in read-?only mode/i;
+
+interface Refusal {
+  readonly code: string;
+  readonly what: string;
+  readonly fix: string;
+}
+
+const DENIED: Refusal = {
+  code: 'registry.denied',
+  what: 'the registry does not let this client do it',
+  fix: 'give the role the right in the registry, or in the proxy before it; a user and password may stand in --schema-registry-url',
+};
+
+/** Answers that asking again does not change, by their HTTP status; the registry's own words are the cause. */
+const REFUSALS: Readonly<Record<number, Refusal>> = {
+  401: DENIED,
+  403: DENIED,
+  404: {
+    code: 'registry.not_found',
+    what: 'not in the registry',
+    fix: 'see that --schema-registry-url is the registry that the topics were written with, and that nobody has deleted the schema',
+  },
+  409: {
+    code: 'registry.incompatible',
+    what: 'the registry refuses it as incompatible',
+    fix: 'make the change compatible (nullable with a default), or set the compatibility of the subject',
+  },
+  422: {
+    code: 'registry.invalid',
+    what: 'the registry does not take it',
+    fix: 'see what the registry says, behind this: mostly the schema is no valid Avro',
+  },
+};
+
 /** What a call of the registry failed with, as a Failure. */
 export function rethrow(error: unknown, doing: string): never {
   if (error instanceof Failure) throw error;
-  const status = statusOf(error);
-  if (status === 409)
-    throw new Failure('registry.incompatible', 'stop', `${doing}: the registry refuses it as incompatible`, {
+  const status = statusOf(error) ?? 0;
+  if (status < SERVER_ERROR && error instanceof Error && READ_ONLY.test(error.message))
+    throw new Failure('registry.read_only', 'retry', `${doing}: the registry is read-only (HTTP ${status})`, {
       cause: error,
-      fix: 'make the change compatible (nullable with a default), or set the compatibility of the subject',
+      fix: 'let it be written to again: it is asked until then',
     });
-  if (status === 422)
-    throw new Failure('registry.invalid', 'stop', `${doing}: not a valid Avro schema`, { cause: error });
-  if (status === 404)
-    throw new Failure('registry.not_found', 'stop', `${doing}: not in the registry`, { cause: error });
-  throw new Failure('registry.unreachable', 'retry', `${doing}: no answer from the schema registry`, {
+  const refusal = REFUSALS[status];
+  if (refusal !== undefined) {
+    const { code, what, fix } = refusal;
+    throw new Failure(code, 'stop', `${doing}: ${what} (HTTP ${status})`, { cause: error, fix });
+  }
+  const what =
+    status >= SERVER_ERROR
+      ? `the schema registry answered HTTP ${status}`
+      : 'no answer from the schema registry';
+  throw new Failure('registry.unreachable', 'retry', `${doing}: ${what}`, {
     cause: error,
+    fix: 'see that the registry and its storage work, and that --schema-registry-url can be reached from here',
   });
 }
