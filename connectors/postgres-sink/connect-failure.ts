@@ -1,14 +1,24 @@
 import { Failure } from '../../infra/process/failure.ts';
 
+/** How `pg` says it, without a code. */
+const NO_PASSWORD = /client password must be/;
+
 /**
  * A refused login, told so that an operator can mend it; null for what passes by itself or speaks for itself. Codes
  * are those of https://www.postgresql.org/docs/current/errcodes-appendix.html
  * @param user as the client logs in
  */
 export function connectFailure(error: unknown, user: string, database: string): Failure | null {
-  if (!(error instanceof Error) || !('code' in error)) return null;
+  if (!(error instanceof Error)) return null;
   const refuse = (name: string, message: string, fix: string): Failure =>
     new Failure(`sink.${name}`, 'stop', message, { cause: error, fix });
+  if (NO_PASSWORD.test(error.message))
+    return refuse(
+      'login_refused',
+      `the target asks for the password of role ${user}, and there is none`,
+      'put it into --database-url; MILLRACE_DATABASE_URL_FILE keeps it out of the environment',
+    );
+  if (!('code' in error)) return null;
   switch (error.code) {
     case '42501':
       return refuse(

@@ -89,14 +89,16 @@ async function runSink(options: Options<typeof SPECS>, log: Log, signal: AbortSi
       metrics: createSinkMetrics(metrics),
     },
   );
+  let waitingFor: string | null = `waiting for the topics ${[...tables.keys()].join(', ')}`;
   await using server = await startHttpServer({
     port: options.httpPort,
     host: options.httpHost,
     metrics,
-    readiness: sink.readiness,
+    readiness: () => waitingFor ?? sink.readiness(),
   });
   log.info({ httpPort: server.port, topics: [...tables.keys()] }, 'waiting for the topics to exist');
   await kafka.waitForTopics([...tables.keys()], signal);
+  waitingFor = null;
   log.info({ groupId: clientId }, 'topics exist');
   await sink.run(signal);
 }

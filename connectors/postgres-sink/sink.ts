@@ -19,6 +19,7 @@ import { StoppedTables } from './stopped-tables.ts';
 import { TableFeed, type TableWrite } from './table-feed.ts';
 import { DEFAULT_TABLE_OPTIONS, type TableOptions } from './table-options.ts';
 import type { TableName } from './target-table.ts';
+import { targetRefusal } from './target-refusal.ts';
 import { type TargetSession, openTarget } from './target-session.ts';
 import { ViewProgress } from './view-progress.ts';
 
@@ -179,7 +180,8 @@ export class Sink {
         if (batch.slices.length > 0) await this.#write(ownership, batch);
         else await this.#recordProgress(ownership);
         await lag.report(member, ownership.held, batch.slices.length === 0);
-      } catch (error) {
+      } catch (thrown) {
+        const error = targetRefusal(thrown, this.#options.databaseUrl);
         if (orderFor(error) !== 'retry') throw error;
         await this.#dropSession();
         ownership.doubt();

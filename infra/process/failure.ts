@@ -55,6 +55,7 @@ const RETRIABLE_SQLSTATES = new Set([
   '53200', // out_of_memory
   '53300', // too_many_connections
   '57014', // query_canceled: statement_timeout
+  '25006', // read_only_sql_transaction: a standby that is to be promoted, or was the primary until now
   '25P03', // idle_in_transaction_session_timeout: the process slept inside a transaction
 ]);
 

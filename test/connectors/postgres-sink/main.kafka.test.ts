@@ -101,7 +101,7 @@ test('a sink waits for its topics, tells so, gets ready, and drains on SIGTERM',
   const fixture = await createSinkFixture();
   const sink = start(fixture);
   expect(await status(sink, '/healthz')).toBe('200 ok\n');
-  expect(await status(sink, '/readyz')).toBe('503 not ready: joining the consumer group\n');
+  expect(await status(sink, '/readyz')).toBe(`503 not ready: waiting for the topics ${fixture.prefix}.t\n`);
   const writer = await fixture.writer('t');
   await expect.poll(() => status(sink, '/readyz'), POLL).toBe('200 ready\n');
   await writer.write(versions(1));
