@@ -86,7 +86,7 @@ export async function runPipeline(
       if (order !== 'retry' && order !== 'restart') throw error;
       if (clock.now() - startedAt > HEALTHY_SESSION_MS) attempt = 0;
       const waitMs = Math.round(backoffMs(RESTART_BACKOFF, attempt, options.random));
-      options.onState('restarting after an error');
+      options.onState(`restarting after an error: ${describe(error)}`);
       log.warn(
         { err: error, attempt, waitMs },
         `the session ends, the next starts from what is committed: ${describe(error)}`,

@@ -92,3 +92,12 @@ test('the body of a key is the same under any schema id', () => {
   const body = Buffer.from([2, 4]);
   expect(bodyOf(frame(7, body))).toEqual(bodyOf(frame(8, body)));
 });
+
+test("a writer's schema that the reader's cannot take is refused with what to compare", async () => {
+  const serde = AvroSerde.reader(catalogue(new Map([[9, 'string']])), READER);
+  await expect(serde.load(9)).rejects.toMatchObject({
+    code: 'serde.unresolvable',
+    order: 'stop',
+    message: 'schema 9 cannot be read as public.t.Value',
+  });
+});

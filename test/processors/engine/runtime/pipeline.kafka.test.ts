@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import { Failure } from '../../../../infra/process/failure.ts';
+import { memoryHome } from '../../../../processors/engine/state/task-state.ts';
 import { keyOf, topology } from '../../../../processors/engine/topology.ts';
 import type { Schema } from '../../../../schemas/schema.ts';
 import type { Topic } from '../../../../schemas/topic.ts';
@@ -122,6 +124,28 @@ test('a record that cannot be decoded stops the pipeline, and the error says whe
     order: 'stop',
     message: expect.stringContaining(`${rig.prefix}.lines[1] offset 0`) as string,
   });
+});
+
+test('an error that passes by itself is told by readiness for as long as it lasts', async () => {
+  await using rig = await PipelineRig.open();
+  await rig.createTopics([lines, names] as never, 2);
+  await rig.cut();
+  let isLocked = true;
+  const running = rig.start(summing, 'a', {
+    openHome() {
+      if (isLocked) throw new Failure('engine.state_locked', 'retry', 'the state is open already');
+      return memoryHome();
+    },
+  });
+  await until(
+    () => running.state,
+    (state) => state === 'restarting after an error: the state is open already',
+  );
+  isLocked = false;
+  await until(
+    () => running.state,
+    (state) => state === null,
+  );
 });
 
 test('what goes in is counted: processed, matched, dropped by reason', async () => {

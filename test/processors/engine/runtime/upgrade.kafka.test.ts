@@ -149,6 +149,18 @@ test('state that a version in between has left behind is refused', async () => {
   });
 });
 
+test('state whose group has no offsets any more is not read from the beginning: the pipeline stops', async () => {
+  await using rig = await openRig();
+  await leaveState(rig);
+  // As when they have expired.
+  expect(await rig.kafka.deleteGroup(`${rig.prefix}-summing`)).toBe(true);
+  await expect(rig.start(summing).ended).rejects.toMatchObject({
+    code: 'engine.offsets_lost',
+    order: 'stop',
+    message: expect.stringContaining(`group ${rig.prefix}-summing has no committed offsets`) as string,
+  });
+});
+
 test('an application that keeps no state has no plan topic', async () => {
   await using rig = await openRig();
   await runs(rig.start(forwarding));
