@@ -59,6 +59,7 @@ export const ERROR = {
   memberIdRequired: 79,
   groupMaxSizeReached: 81,
   fencedInstanceId: 82,
+  invalidRecord: 87,
   unstableOffsetCommit: 88,
   throttlingQuotaExceeded: 89,
   producerFenced: 90,
@@ -136,6 +137,10 @@ const FIXES: Readonly<Partial<Record<number, string>>> = {
   [ERROR.invalidTransactionTimeout]:
     "keep the transaction timeout within the broker's transaction.max.timeout.ms",
   [ERROR.topicDeletionDisabled]: 'set delete.topic.enable=true on the brokers, or delete the topic there',
+  [ERROR.invalidRecord]:
+    'a compacted topic takes no record without a key: set its cleanup.policy back to what the role that writes it has made',
+  [ERROR.groupMaxSizeReached]: 'raise group.max.size on the brokers, or start fewer processes',
+  [ERROR.unsupportedVersion]: 'use Apache Kafka 3.9 to 4.x',
   [ERROR.invalidProducerEpoch]: REPLACED,
   [ERROR.producerFenced]: REPLACED,
   [ERROR.fencedInstanceId]: REPLACED,
