@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Failure } from './failure.ts';
 import type { Metrics } from './metrics.ts';
 
 /** Why the process may not take traffic yet, or null when it may. Liveness never asks other systems. */
@@ -28,7 +29,10 @@ export interface HttpAnswer {
   readonly body: unknown;
 }
 
-/** `/healthz` (the process lives), `/readyz` (assigned, restored, making progress), `/metrics`. */
+/**
+ * `/healthz` (the process lives), `/readyz` (assigned, restored, making progress), `/metrics`.
+ * @throws Failure `config.http_port` (stop) when nothing can listen there
+ */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const server = createServer((request, response) => {
     const reply = (status: number, body: string, type = 'text/plain; charset=utf-8'): void => {
@@ -62,7 +66,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     );
   });
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    server.once('error', (error) => reject(notListening(error, options)));
     server.listen(options.port, options.host, resolve);
   });
   return {
@@ -73,4 +77,11 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       await closed;
     },
   };
+}
+
+function notListening(error: Error, { port, host }: HttpServerOptions): Failure {
+  return new Failure('config.http_port', 'stop', `the HTTP server cannot listen on port ${port} of ${host}`, {
+    cause: error,
+    fix: 'choose another --http-port (0 takes a free one), or another --http-host',
+  });
 }

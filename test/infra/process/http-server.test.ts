@@ -49,3 +49,14 @@ test('what answers other paths is asked with GET alone, and an error of it shows
   expect((await ask('/other'))[0]).toBe(404);
   expect(await ask('/bad')).toEqual([500, 'the question cannot be answered\n']);
 });
+
+test('a port that is taken is a mistake in the options, with the port and the way out', async () => {
+  const options = { port: 0, host: '127.0.0.1', metrics: new Metrics(), readiness: () => null };
+  await using first = await startHttpServer(options);
+  await expect(startHttpServer({ ...options, port: first.port })).rejects.toMatchObject({
+    code: 'config.http_port',
+    order: 'stop',
+    message: `the HTTP server cannot listen on port ${first.port} of 127.0.0.1`,
+    fix: expect.stringContaining('--http-port') as string,
+  });
+});

@@ -207,3 +207,19 @@ test(
     }
   },
 );
+
+test('a directory in which no state can be kept stops the process, with the way out', async () => {
+  writeFileSync(join(path, 'file'), '');
+  const home = new DiskHome({
+    path: join(path, 'file', 'home'),
+    cleanupDelayMs: CLEANUP_MS,
+    clock: systemClock,
+    log,
+  });
+  await expect(home.open('0_0', PLANS)).rejects.toMatchObject({
+    code: 'engine.state_unusable',
+    order: 'stop',
+    message: `no state can be kept in ${join(path, 'file', 'home', '0_0')}`,
+    fix: expect.stringContaining('--state-dir') as string,
+  });
+});
