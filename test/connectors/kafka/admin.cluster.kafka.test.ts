@@ -93,6 +93,30 @@ test('replicas and what must be in sync are as specified, or a drift', async () 
 });
 
 test(
+  'a send waits while too few replicas are in sync, and is taken when they are back',
+  { timeout: 120_000 },
+  async () => {
+    const topic = unique('topic');
+    const inSync = { replicationFactor: 3, minInsyncReplicas: 3 };
+    await kafka.ensureTopics([{ name: topic, partitions: 1, config: {}, ...inSync }]);
+    await untilInSync(cluster(), topic);
+    await moveLeader(cluster(), topic, 0, 1);
+    await using producer = await kafka.openIdempotentProducer();
+    await cluster().node(3).kill();
+    const replicas = async (): Promise<unknown> => (await describePartitions(cluster(), topic))[0]?.isr;
+    await expect.poll(replicas, { timeout: 60_000 }).toHaveLength(2);
+    waits = 0;
+    let taken = false;
+    const send = producer.send([text(topic, 0, 'a')]).then(() => (taken = true));
+    await expect.poll(() => waits, { timeout: 60_000 }).toBeGreaterThan(2);
+    expect(taken).toBe(false);
+    await cluster().node(3).start();
+    await send;
+    await untilInSync(cluster(), topic);
+  },
+);
+
+test(
   'a node that dies, whichever it is, stops neither planning nor deleting',
   { timeout: 180_000 },
   async () => {
