@@ -31,10 +31,14 @@ const SOURCE_FLAGS = { 'chunk-rows-max': '500', 'batch-bytes-max': String(256 * 
 
 const program = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
+/** What the source does about a large value that did not change. */
+export type Toast = 'fill' | 'mark';
+
 export interface ChainOptions {
   readonly servers: OracleServers;
   readonly targets: readonly Target[];
   readonly folder: string;
+  readonly toast: Toast;
   readonly clock: Clock;
   /** One line for a person. */
   readonly say: (line: string) => void;
@@ -51,7 +55,7 @@ export class OracleChain implements AsyncDisposable {
   readonly #kafka: Kafka;
 
   private constructor(options: ChainOptions, kafka: Kafka) {
-    const { servers, targets, ...fleet } = options;
+    const { servers, targets, toast, ...fleet } = options;
     const { cluster, registry, relay } = servers.source;
     this.sourceRoleUrl = urlWith(servers.sourceUrl, { user: NAMES.user, password: PASSWORD });
     const common = {
@@ -68,6 +72,7 @@ export class OracleChain implements AsyncDisposable {
       ...fleet,
       flags: {
         ...SOURCE_FLAGS,
+        toast,
         'database-url': urlWith(this.sourceRoleUrl, { port: new URL(relay.url).port }),
         'kafka-bootstrap-servers': common.kafkaBootstrapServers,
         'schema-registry-url': common.schemaRegistryUrl,
