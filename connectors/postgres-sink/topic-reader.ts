@@ -1,5 +1,5 @@
-import { Failure } from '../../infra/process/failure.ts';
 import { must } from '../../infra/process/assert.ts';
+import { Failure, orderFor } from '../../infra/process/failure.ts';
 import type { AvroSchema } from '../../schemas/avro-schema.ts';
 import { isDebeziumEnvelope, rowRecord } from '../../schemas/debezium-event.ts';
 import { AvroSerde } from '../../schemas/serde/avro-serde.ts';
@@ -47,6 +47,8 @@ export class TopicReader {
   readonly #keys = new Map<number, Writer>();
   readonly #values = new Map<number, Writer>();
   #places = new Places(0);
+  /** Why schemas that the last records name cannot be used: they are asked for again with the next ones. */
+  readonly #unusable = new Map<number, Error>();
   #hasDebezium = false;
   #table: TargetTable | null = null;
 
@@ -87,13 +89,14 @@ export class TopicReader {
    */
   async prepare(records: readonly ConsumerRecord[]): Promise<void> {
     const before = this.#table;
+    this.#unusable.clear();
     for (const record of records) {
       const keyId = frameIdOf(record.key);
       const valueId = frameIdOf(record.value);
       if (this.#knows(keyId, valueId)) continue;
       const value = valueId === null ? null : await this.#writer(this.#values, valueId);
-      if (keyId === null) continue;
-      const key = await this.#writer(this.#keys, keyId);
+      const key = keyId === null ? null : await this.#writer(this.#keys, keyId);
+      if (key === null || (value === null && valueId !== null)) continue;
       const row = value === null ? null : rowRecord(value.schema);
       this.#table = describeTable(this.#name, key.schema, row, this.#table);
     }
@@ -201,10 +204,11 @@ export class TopicReader {
     absent: readonly string[],
     record: ConsumerRecord,
   ): Change {
-    const meta = this.#keepsMeta ? metaOfEvent(event) : undefined;
+    let meta: Change['meta'];
     let row: Fields | null;
     let unchanged = NOTHING;
     try {
+      if (this.#keepsMeta) meta = metaOfEvent(event);
       row = rowOf(event);
       if (row !== null) {
         const notSent = unavailable(row, record.headers);
@@ -245,6 +249,8 @@ export class TopicReader {
   ): Fields {
     const id = frameIdOf(bytes);
     if (id === null) throw poison(record, new RangeError('the bytes do not begin with the Confluent frame'));
+    const unusable = writers.has(id) ? undefined : this.#unusable.get(id);
+    if (unusable !== undefined) throw poison(record, unusable);
     const writer = must(writers.get(id), 'prepare() was not called for this schema');
     try {
       const value = writer.serde.decode(bytes);
@@ -254,18 +260,30 @@ export class TopicReader {
     }
   }
 
-  async #writer(known: Map<number, Writer>, id: number): Promise<Writer> {
+  /** Null for a schema that the registry does not have, or that is none: then the records that name it are at fault. */
+  async #writer(known: Map<number, Writer>, id: number): Promise<Writer | null> {
     const writer = known.get(id);
     if (writer !== undefined) return writer;
+    if (this.#unusable.has(id)) return null;
+    try {
+      const loaded = await this.#loaded(id, known === this.#keys ? KEY_COLUMN : VALUE_COLUMN);
+      this.#hasDebezium ||= loaded.isDebezium;
+      known.set(id, loaded);
+      return loaded;
+    } catch (error) {
+      if (orderFor(error) === 'retry' || !(error instanceof Error)) throw error;
+      this.#unusable.set(id, error);
+      return null;
+    }
+  }
+
+  async #loaded(id: number, column: string): Promise<Writer> {
     const schema = await this.#registry.schemaById(id);
     const serde = AvroSerde.reader<unknown>(this.#registry, schema);
     await serde.load(id);
     const isRecord = typeof schema === 'object' && 'fields' in schema;
-    const scan = avroScan(schema, known === this.#keys ? KEY_COLUMN : VALUE_COLUMN);
-    const loaded = { serde, schema, isRecord, isDebezium: isDebeziumEnvelope(schema), absent: NOTHING, scan };
-    this.#hasDebezium ||= loaded.isDebezium;
-    known.set(id, loaded);
-    return loaded;
+    const scan = avroScan(schema, column);
+    return { serde, schema, isRecord, isDebezium: isDebeziumEnvelope(schema), absent: NOTHING, scan };
   }
 }
 
