@@ -1,3 +1,4 @@
+import { get } from 'node:http';
 import { expect, test } from 'vitest';
 import { startHttpServer } from '../../../infra/process/http-server.ts';
 import { METRIC, Metrics } from '../../../infra/process/metrics.ts';
@@ -48,4 +49,24 @@ test('what answers other paths is asked with GET alone, and an error of it shows
   expect((await ask('/rows', 'POST'))[0]).toBe(405);
   expect((await ask('/other'))[0]).toBe(404);
   expect(await ask('/bad')).toEqual([500, 'the question cannot be answered\n']);
+});
+
+test('a request without a path is refused, and the server goes on', async () => {
+  const metrics = new Metrics();
+  await using server = await startHttpServer({
+    port: 0,
+    host: '127.0.0.1',
+    metrics,
+    readiness: () => null,
+    pages: {},
+    answer: () => Promise.resolve(null),
+  });
+  const ask = (path: string): Promise<number | undefined> =>
+    new Promise((resolve, reject) => {
+      get({ port: server.port, host: '127.0.0.1', path, agent: false }, (reply) => {
+        reply.resume();
+        resolve(reply.statusCode);
+      }).on('error', reject);
+    });
+  expect([await ask('//'), await ask('/healthz')]).toEqual([400, 200]);
 });
