@@ -18,6 +18,9 @@ import { KEY_COLUMN, type TableName, type TargetTable, VALUE_COLUMN, describeTab
 
 const NOTHING: readonly string[] = [];
 
+/** More schemas that nobody has registered are no matter of single records. */
+const UNUSABLE_MAX = 1_000;
+
 interface Writer {
   readonly serde: AvroSerde<unknown>;
   readonly schema: AvroSchema;
@@ -47,8 +50,9 @@ export class TopicReader {
   readonly #keys = new Map<number, Writer>();
   readonly #values = new Map<number, Writer>();
   #places = new Places(0);
-  /** Why schemas that the last records name cannot be used: they are asked for again with the next ones. */
+  /** Why schemas cannot be used. Each batch asks for those that it names once more; the one before it may still be at work. */
   readonly #unusable = new Map<number, Error>();
+  #asked = new Set<number>();
   #hasDebezium = false;
   #table: TargetTable | null = null;
 
@@ -89,7 +93,7 @@ export class TopicReader {
    */
   async prepare(records: readonly ConsumerRecord[]): Promise<void> {
     const before = this.#table;
-    this.#unusable.clear();
+    this.#asked = new Set();
     for (const record of records) {
       const keyId = frameIdOf(record.key);
       const valueId = frameIdOf(record.value);
@@ -105,7 +109,9 @@ export class TopicReader {
 
   /** Whether {@link prepare} has nothing to load for the record. */
   knows({ key, value }: ConsumerRecord): boolean {
-    return this.#knows(frameIdOf(key), frameIdOf(value));
+    const isKnown = (known: ReadonlyMap<number, Writer>, id: number | null): boolean =>
+      id === null || known.has(id) || this.#unusable.has(id);
+    return isKnown(this.#keys, frameIdOf(key)) && isKnown(this.#values, frameIdOf(value));
   }
 
   /** To be called before the records of a batch. */
@@ -264,7 +270,7 @@ export class TopicReader {
   async #writer(known: Map<number, Writer>, id: number): Promise<Writer | null> {
     const writer = known.get(id);
     if (writer !== undefined) return writer;
-    if (this.#unusable.has(id)) return null;
+    if (this.#asked.has(id)) return null;
     try {
       const loaded = await this.#loaded(id, known === this.#keys ? KEY_COLUMN : VALUE_COLUMN);
       this.#hasDebezium ||= loaded.isDebezium;
@@ -272,7 +278,9 @@ export class TopicReader {
       return loaded;
     } catch (error) {
       if (orderFor(error) === 'retry' || !(error instanceof Error)) throw error;
-      this.#unusable.set(id, error);
+      this.#asked.add(id);
+      if (this.#unusable.size < UNUSABLE_MAX || this.#unusable.has(id)) this.#unusable.set(id, error);
+      else throw error;
       return null;
     }
   }
