@@ -3,13 +3,14 @@ import { z } from 'zod';
 import { Failure, describe } from '../infra/process/failure.ts';
 import { EXIT } from '../infra/process/lifecycle.ts';
 import { type OptionSpecs, parseOptions } from '../infra/process/options.ts';
+import { httpUrl } from '../infra/process/role-options.ts';
 import { whyText } from './why-text.ts';
 
 const COMMAND = 'node processors/why.ts KEY';
 
 const OPTIONS = {
   processorUrl: {
-    schema: z.url().default('http://127.0.0.1:8080'),
+    schema: httpUrl.default('http://127.0.0.1:8080'),
     help: "a processor's HTTP port; ask the one that has the key's task",
   },
 } as const satisfies OptionSpecs;

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { Failure, describe } from '../infra/process/failure.ts';
 import { type OptionSpecs, type Options, parseOptions } from '../infra/process/options.ts';
-import { ROLE_OPTIONS } from '../infra/process/role-options.ts';
+import { ROLE_OPTIONS, httpUrl } from '../infra/process/role-options.ts';
 import { REPORT_FORMATS, checkReport } from './contract/check-report.ts';
 import { COMPATIBILITY_LEVELS, DEFAULT_LEVEL } from './contract/compatibility-level.ts';
 import { type CheckedContract, checkContracts, isCompatible } from './contract/contract-check.ts';
@@ -33,7 +33,7 @@ const REGISTRY_OPTIONS = {
   topicPrefix: ROLE_OPTIONS.topicPrefix,
   schemaRegistryUrl: {
     ...ROLE_OPTIONS.schemaRegistryUrl,
-    schema: z.string().min(1, 'a value is required').optional(),
+    schema: httpUrl.optional(),
   },
 } as const satisfies OptionSpecs;
 

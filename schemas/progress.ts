@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { Failure } from '../infra/process/failure.ts';
+import type { Log } from '../infra/process/log.ts';
 
 /**
  * A progress cut: every commit up to `endLsn` is in Kafka below these offsets. Written by the source to
@@ -52,11 +54,19 @@ export function decodeCutOrigin(key: Buffer): CutOrigin {
   return { source: text.slice(slash + 1), writer: slash < 0 ? null : text.slice(0, slash) };
 }
 
-const decimalBigint = z.string().regex(/^\d+$/).transform(BigInt);
+const LSN_MAX = 2n ** 64n - 1n;
+const MICROS_MAX = 2n ** 63n - 1n;
+
+const decimalUpTo = (max: bigint) =>
+  z
+    .string()
+    .regex(/^\d{1,20}$/)
+    .transform(BigInt)
+    .refine((value) => value <= max);
 
 const progressJson = z.object({
-  endLsn: decimalBigint,
-  commitTs: decimalBigint,
+  endLsn: decimalUpTo(LSN_MAX),
+  commitTs: decimalUpTo(MICROS_MAX),
   systemId: z.string(),
   offsets: z.record(z.string(), z.array(z.number().int().nonnegative())),
   incomplete: z.array(z.string()).optional(),
@@ -66,7 +76,41 @@ export function encodeProgress(cut: ProgressCut): Buffer {
   return Buffer.from(JSON.stringify({ ...cut, endLsn: String(cut.endLsn), commitTs: String(cut.commitTs) }));
 }
 
-/** @throws ZodError when the bytes are no progress cut */
+/** @throws Failure `progress.unreadable` (stop) when the bytes are no progress cut */
 export function decodeProgress(bytes: Buffer): ProgressCut {
-  return progressJson.parse(JSON.parse(bytes.toString('utf8')));
+  try {
+    return progressJson.parse(JSON.parse(bytes.toString('utf8')));
+  } catch (error) {
+    throw new Failure('progress.unreadable', 'stop', `${bytes.length} bytes are no progress cut`, {
+      cause: error,
+    });
+  }
+}
+
+/** A record of a progress topic, as who reads it has it. */
+interface ProgressRecord {
+  readonly topic: string;
+  readonly offset: number;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+}
+
+/**
+ * Whether a record of a progress topic tells a cut, or takes one back. What does not was written by somebody else: it is
+ * told in the log and to be passed over. Cuts only ever say less than is true, and rows must not stand still for a
+ * stranger's record.
+ */
+export function isProgress({ topic, offset, key, value }: ProgressRecord, log: Log): boolean {
+  try {
+    if (key === null || key.includes(0)) throw new RangeError('it has no key of a progress cut');
+    if (value !== null) decodeProgress(value);
+    return true;
+  } catch (error) {
+    log.warn(
+      // Not its cause: that may quote the record.
+      { topic, offset, reason: error instanceof Error ? error.message : '' },
+      'a record of the progress topic is no progress cut and is passed over: see who writes there',
+    );
+    return false;
+  }
 }

@@ -15,7 +15,10 @@ export interface AbortedTransaction {
  * open at one offset, so each batch opens all that are due; and only a control batch ends one: a data record may
  * have any key, also one that looks like a marker.
  */
-function abortedTransactionFilter(listed: readonly AbortedTransaction[]): (batch: RecordBatch) => boolean {
+function abortedTransactionFilter(
+  listed: readonly AbortedTransaction[],
+  source: TopicPartition,
+): (batch: RecordBatch) => boolean {
   const queue = listed.toSorted((a, b) => a.firstOffset - b.firstOffset);
   const open = new Set<number>();
   let due = 0;
@@ -27,7 +30,7 @@ function abortedTransactionFilter(listed: readonly AbortedTransaction[]): (batch
     )
       open.add(next.producerId);
     if (batch.control) {
-      if (isAbortMarker(batch)) open.delete(batch.producerId);
+      if (isAbortMarker(batch, source)) open.delete(batch.producerId);
       return false;
     }
     return !(batch.transactional && open.has(batch.producerId));
@@ -48,7 +51,7 @@ export function committedRecords(
   source: TopicPartition,
   position: number,
 ): CommittedRecords {
-  const visible = abortedTransactionFilter(aborted);
+  const visible = abortedTransactionFilter(aborted, source);
   const records: ConsumerRecord[] = [];
   let nextOffset = position;
   for (const batch of readBatches(set, source)) {

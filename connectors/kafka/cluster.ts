@@ -9,6 +9,9 @@ import { PLAINTEXT } from './security.ts';
 import { WireWriter } from './wire.ts';
 import type { WireReader } from './wire.ts';
 
+/** Of one topic: more than any cluster bears. */
+const PARTITIONS_MAX = 1_000_000;
+
 /** Tries of a request that meets passing errors: about half a minute, the first ones close together. */
 export const REQUEST_RETRY: BackoffPolicy = { initialMs: 20, maxMs: 1_000, attemptsMax: 40 };
 
@@ -234,6 +237,12 @@ function readPartitions(reader: WireReader): Omit<TopicMetadata, 'errorCode'> {
   reader.array(() => {
     reader.int16(); // a partition without a leader has leader -1 as well
     const partition = reader.int32();
+    if (partition < 0 || partition > PARTITIONS_MAX)
+      throw new Failure(
+        'kafka.bad_message',
+        'stop',
+        `an answer with metadata tells of partition ${partition}`,
+      );
     leaders[partition] = reader.int32();
     replicationFactor = Math.min(replicationFactor, reader.array(() => reader.int32()).length);
     for (let lists = 2; lists > 0; lists--) reader.array(() => reader.int32()); // in sync, offline

@@ -79,7 +79,7 @@ export class Connections implements AsyncDisposable {
    */
   send<T>(address: BrokerAddress, request: WireRequest<T>): Promise<T> {
     return this.#exchange(address, request).then((payload) => {
-      const reader = new WireReader(payload);
+      const reader = new WireReader(payload, `the answer of broker ${keyOf(address)} to ${request.apiName}`);
       if (request.flexible) reader.skipTags();
       return request.decode(reader);
     });

@@ -1,3 +1,4 @@
+import { Failure } from '../../infra/process/failure.ts';
 import type { Assignment, AssignmentStrategy, TaskName, TaskPosition } from './port.ts';
 import { WireReader, WireWriter } from './wire.ts';
 
@@ -48,7 +49,7 @@ export function encodeSubscription({ topics, owned, positions }: Subscription, r
 }
 
 export function decodeSubscription(bytes: Buffer): Subscription {
-  const reader = new WireReader(bytes);
+  const reader = new WireReader(bytes, "a group member's subscription");
   const version = reader.int16();
   const topics = reader.array(() => reader.string() ?? '');
   const positions = decodePositions(reader.blob());
@@ -73,7 +74,7 @@ const UNTOLD: Told = { subscribed: null, standbys: [] };
 /** An empty buffer is an empty assignment. */
 export function decodeAssignment(bytes: Buffer | null): MemberAssignment {
   if (bytes === null || bytes.length === 0) return { assignment: new Map(), ...UNTOLD };
-  const reader = new WireReader(bytes);
+  const reader = new WireReader(bytes, 'an assignment of the group');
   reader.int16();
   const assignment = readPartitions(reader);
   return { assignment, ...decodeTold(reader.blob()) };
@@ -92,7 +93,7 @@ function decodeTold(userData: Buffer | null): Told {
         : reader.array(() => ({ subTopology: reader.int32(), partition: reader.int32() }));
     return reader.remaining === 0 ? { subscribed, standbys } : UNTOLD;
   } catch (error) {
-    if (error instanceof RangeError) return UNTOLD;
+    if (error instanceof Failure) return UNTOLD;
     throw error;
   }
 }

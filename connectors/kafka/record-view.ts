@@ -1,3 +1,4 @@
+import { Failure } from '../../infra/process/failure.ts';
 import type { ConsumerRecord, Header, TopicPartition } from './port.ts';
 import { readVarint } from './varint.ts';
 import type { Cursor } from './varint.ts';
@@ -20,10 +21,16 @@ export class RecordView implements ConsumerRecord {
   readonly #valueAt: number;
   /** -1 for null. */
   readonly #valueLength: number;
+  readonly #end: number;
 
-  /** Reads the record at the cursor, and moves the cursor past it. */
+  /**
+   * Reads the record at the cursor, and moves the cursor past it.
+   * @throws RangeError for lengths that do not fit into each other: the cursor would go anywhere, backwards too
+   */
   constructor(cursor: Cursor, base: RecordBase) {
-    const end = readVarint(cursor) + cursor.at;
+    const length = readVarint(cursor);
+    const end = length + cursor.at;
+    if (length < 0 || end > cursor.buffer.length) throw outOfBounds('a record', length, cursor);
     cursor.at++;
     const timestampDelta = readVarint(cursor);
     this.topic = base.source.topic;
@@ -36,7 +43,9 @@ export class RecordView implements ConsumerRecord {
     if (this.#keyLength > 0) cursor.at += this.#keyLength;
     this.#valueLength = readVarint(cursor);
     this.#valueAt = cursor.at;
-    cursor.at = end;
+    if (cursor.at + this.#valueLength > end || cursor.at > end)
+      throw outOfBounds('a value', this.#valueLength, cursor);
+    this.#end = cursor.at = end;
   }
 
   get key(): Buffer | null {
@@ -47,8 +56,18 @@ export class RecordView implements ConsumerRecord {
     return this.#cut(this.#valueAt, this.#valueLength);
   }
 
+  /** @throws Failure `kafka.corrupt_headers` (stop) */
   get headers(): readonly Header[] {
-    return readHeaders({ buffer: this.#bytes, at: this.#valueAt + Math.max(this.#valueLength, 0) });
+    const cursor = { buffer: this.#bytes, at: this.#valueAt + Math.max(this.#valueLength, 0) };
+    try {
+      return readHeaders(cursor, this.#end);
+    } catch (error) {
+      const where = `the record at ${this.topic}-${this.partition} offset ${this.offset}`;
+      throw new Failure('kafka.corrupt_headers', 'stop', `the headers of ${where} cannot be read`, {
+        cause: error,
+        fix: 'find the producer that wrote it: no other client can read them either',
+      });
+    }
   }
 
   #cut(at: number, length: number): Buffer | null {
@@ -65,21 +84,28 @@ export interface RecordBase {
   readonly appendTime: number | null;
 }
 
-function readHeaders(cursor: Cursor): readonly Header[] {
+function readHeaders(cursor: Cursor, end: number): readonly Header[] {
   const count = readVarint(cursor);
   if (count === 0) return NO_HEADERS;
+  // Each has two lengths.
+  if (count < 0 || count * 2 > end - cursor.at) throw outOfBounds('headers', count, cursor);
   const headers: Header[] = [];
   for (let left = count; left > 0; left--) {
-    const key = readBytes(cursor)?.toString('utf8') ?? '';
-    headers.push({ key, value: readBytes(cursor) });
+    const key = readBytes(cursor, end)?.toString('utf8') ?? '';
+    headers.push({ key, value: readBytes(cursor, end) });
   }
   return headers;
 }
 
-function readBytes(cursor: Cursor): Buffer | null {
+function readBytes(cursor: Cursor, end: number): Buffer | null {
   const length = readVarint(cursor);
   if (length < 0) return null;
   const start = cursor.at;
+  if (start + length > end) throw outOfBounds('a header', length, cursor);
   cursor.at = start + length;
   return cursor.buffer.subarray(start, cursor.at);
+}
+
+function outOfBounds(what: string, length: number, { at, buffer }: Cursor): RangeError {
+  return new RangeError(`${what} of length ${length} at byte ${at} of ${buffer.length}`);
 }

@@ -1,3 +1,5 @@
+import { Failure } from '../../infra/process/failure.ts';
+
 /**
  * The primitive types of the Kafka protocol (https://kafka.apache.org/protocol#protocol_types). Numbers are exact
  * up to 2^53. `compact` types are those of the flexible versions (KIP-482).
@@ -112,13 +114,19 @@ export class WireWriter {
   }
 }
 
-/** Reads what WireWriter writes. Byte strings are views of the buffer. @throws RangeError past the end */
+/**
+ * Reads what WireWriter writes. Byte strings are views of the buffer.
+ * @throws Failure `kafka.bad_message` (stop) past the end
+ */
 export class WireReader {
   readonly #buffer: Buffer;
+  readonly #what: string;
   #at = 0;
 
-  constructor(buffer: Buffer) {
+  /** `what` is read, for the message of an error. */
+  constructor(buffer: Buffer, what = 'a message') {
     this.#buffer = buffer;
+    this.#what = what;
   }
 
   get remaining(): number {
@@ -202,7 +210,12 @@ export class WireReader {
   #take(length: number): number {
     const at = this.#at;
     if (at + length > this.#buffer.length)
-      throw new RangeError(`a response of ${this.#buffer.length} bytes ends before byte ${at + length}`);
+      throw new Failure(
+        'kafka.bad_message',
+        'stop',
+        `${this.#what} of ${this.#buffer.length} bytes ends before byte ${at + length}`,
+        { fix: 'see that this is a Kafka broker or client of a version that is known here: 3.9 to 4.x' },
+      );
     this.#at = at + length;
     return at;
   }

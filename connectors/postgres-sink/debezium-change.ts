@@ -27,10 +27,10 @@ export function metaOfEvent(event: Fields): Change['meta'] {
   return { __lsn: event['op'] === 'r' ? undefined : source['lsn'], __commit_ts: micros };
 }
 
-/** Fields of the row whose value was not sent. @throws SyntaxError for a header that is no JSON */
+/** Fields of the row whose value was not sent. @throws SyntaxError for a header that is no JSON list of names */
 export function unavailable(row: Fields, headers: readonly Header[]): readonly string[] {
   const told = headers.find(({ key }) => key === UNCHANGED_HEADER)?.value;
-  if (told !== undefined && told !== null) return JSON.parse(told.toString()) as readonly string[];
+  if (told !== undefined && told !== null) return namesIn(told.toString());
   let names: string[] | null = null;
   for (const field in row) if (isPlaceholder(row[field])) (names ??= []).push(field);
   return names ?? NONE;
@@ -43,6 +43,12 @@ export function withoutPlaceholders(row: Fields): Fields {
   const whole: Record<string, unknown> = { ...row };
   for (const field in row) if (isPlaceholder(row[field])) whole[field] = null;
   return whole;
+}
+
+function namesIn(json: string): readonly string[] {
+  const names: unknown = JSON.parse(json);
+  if (Array.isArray(names) && names.every((name) => typeof name === 'string')) return names;
+  throw new SyntaxError(`${UNCHANGED_HEADER} is no list of names`);
 }
 
 function isPlaceholder(value: unknown): boolean {

@@ -6,7 +6,13 @@ import { startHttpServer } from '../../infra/process/http-server.ts';
 import type { Log } from '../../infra/process/log.ts';
 import { Metrics } from '../../infra/process/metrics.ts';
 import type { OptionSpecs, Options } from '../../infra/process/options.ts';
-import { GROUP_OPTIONS, ROLE_OPTIONS, count, requiredText } from '../../infra/process/role-options.ts';
+import {
+  GROUP_OPTIONS,
+  ROLE_OPTIONS,
+  count,
+  postgresUrl,
+  requiredText,
+} from '../../infra/process/role-options.ts';
 import { runRole } from '../../infra/process/role.ts';
 import { progressTopicName } from '../../schemas/change-event.ts';
 import { resultProgressTopicName } from '../../schemas/progress.ts';
@@ -23,7 +29,7 @@ const SPECS = {
   ...ROLE_OPTIONS,
   ...KAFKA_SECURITY_OPTIONS,
   ...GROUP_OPTIONS,
-  databaseUrl: { schema: requiredText, help: 'target database, postgres://..', secret: true },
+  databaseUrl: { schema: postgresUrl, help: 'target database, postgres://..', secret: true },
   tables: {
     schema: requiredText.transform((text, context) => {
       try {

@@ -1,5 +1,5 @@
-import { Failure } from '../../infra/process/failure.ts';
 import { must } from '../../infra/process/assert.ts';
+import { Failure, orderFor } from '../../infra/process/failure.ts';
 import type { AvroSchema } from '../../schemas/avro-schema.ts';
 import { isDebeziumEnvelope, rowRecord } from '../../schemas/debezium-event.ts';
 import { AvroSerde } from '../../schemas/serde/avro-serde.ts';
@@ -17,6 +17,9 @@ import { metaOfRow, metaOfTombstone } from './meta-columns.ts';
 import { KEY_COLUMN, type TableName, type TargetTable, VALUE_COLUMN, describeTable } from './target-table.ts';
 
 const NOTHING: readonly string[] = [];
+
+/** More schemas that nobody has registered are no matter of single records. */
+const UNUSABLE_MAX = 1_000;
 
 interface Writer {
   readonly serde: AvroSerde<unknown>;
@@ -47,6 +50,9 @@ export class TopicReader {
   readonly #keys = new Map<number, Writer>();
   readonly #values = new Map<number, Writer>();
   #places = new Places(0);
+  /** Why schemas cannot be used. Each batch asks for those that it names once more; the one before it may still be at work. */
+  readonly #unusable = new Map<number, Error>();
+  #asked = new Set<number>();
   #hasDebezium = false;
   #table: TargetTable | null = null;
 
@@ -87,13 +93,14 @@ export class TopicReader {
    */
   async prepare(records: readonly ConsumerRecord[]): Promise<void> {
     const before = this.#table;
+    this.#asked = new Set();
     for (const record of records) {
       const keyId = frameIdOf(record.key);
       const valueId = frameIdOf(record.value);
       if (this.#knows(keyId, valueId)) continue;
       const value = valueId === null ? null : await this.#writer(this.#values, valueId);
-      if (keyId === null) continue;
-      const key = await this.#writer(this.#keys, keyId);
+      const key = keyId === null ? null : await this.#writer(this.#keys, keyId);
+      if (key === null || (value === null && valueId !== null)) continue;
       const row = value === null ? null : rowRecord(value.schema);
       this.#table = describeTable(this.#name, key.schema, row, this.#table);
     }
@@ -102,7 +109,9 @@ export class TopicReader {
 
   /** Whether {@link prepare} has nothing to load for the record. */
   knows({ key, value }: ConsumerRecord): boolean {
-    return this.#knows(frameIdOf(key), frameIdOf(value));
+    const isKnown = (known: ReadonlyMap<number, Writer>, id: number | null): boolean =>
+      id === null || known.has(id) || this.#unusable.has(id);
+    return isKnown(this.#keys, frameIdOf(key)) && isKnown(this.#values, frameIdOf(value));
   }
 
   /** To be called before the records of a batch. */
@@ -201,10 +210,11 @@ export class TopicReader {
     absent: readonly string[],
     record: ConsumerRecord,
   ): Change {
-    const meta = this.#keepsMeta ? metaOfEvent(event) : undefined;
+    let meta: Change['meta'];
     let row: Fields | null;
     let unchanged = NOTHING;
     try {
+      if (this.#keepsMeta) meta = metaOfEvent(event);
       row = rowOf(event);
       if (row !== null) {
         const notSent = unavailable(row, record.headers);
@@ -245,6 +255,8 @@ export class TopicReader {
   ): Fields {
     const id = frameIdOf(bytes);
     if (id === null) throw poison(record, new RangeError('the bytes do not begin with the Confluent frame'));
+    const unusable = writers.has(id) ? undefined : this.#unusable.get(id);
+    if (unusable !== undefined) throw poison(record, unusable);
     const writer = must(writers.get(id), 'prepare() was not called for this schema');
     try {
       const value = writer.serde.decode(bytes);
@@ -254,18 +266,32 @@ export class TopicReader {
     }
   }
 
-  async #writer(known: Map<number, Writer>, id: number): Promise<Writer> {
+  /** Null for a schema that the registry does not have, or that is none: then the records that name it are at fault. */
+  async #writer(known: Map<number, Writer>, id: number): Promise<Writer | null> {
     const writer = known.get(id);
     if (writer !== undefined) return writer;
+    if (this.#asked.has(id)) return null;
+    try {
+      const loaded = await this.#loaded(id, known === this.#keys ? KEY_COLUMN : VALUE_COLUMN);
+      this.#hasDebezium ||= loaded.isDebezium;
+      known.set(id, loaded);
+      return loaded;
+    } catch (error) {
+      if (orderFor(error) === 'retry' || !(error instanceof Error)) throw error;
+      this.#asked.add(id);
+      if (this.#unusable.size < UNUSABLE_MAX || this.#unusable.has(id)) this.#unusable.set(id, error);
+      else throw error;
+      return null;
+    }
+  }
+
+  async #loaded(id: number, column: string): Promise<Writer> {
     const schema = await this.#registry.schemaById(id);
     const serde = AvroSerde.reader<unknown>(this.#registry, schema);
     await serde.load(id);
     const isRecord = typeof schema === 'object' && 'fields' in schema;
-    const scan = avroScan(schema, known === this.#keys ? KEY_COLUMN : VALUE_COLUMN);
-    const loaded = { serde, schema, isRecord, isDebezium: isDebeziumEnvelope(schema), absent: NOTHING, scan };
-    this.#hasDebezium ||= loaded.isDebezium;
-    known.set(id, loaded);
-    return loaded;
+    const scan = avroScan(schema, column);
+    return { serde, schema, isRecord, isDebezium: isDebeziumEnvelope(schema), absent: NOTHING, scan };
   }
 }
 

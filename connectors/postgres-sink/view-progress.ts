@@ -2,7 +2,7 @@ import type { Client } from 'pg';
 import { type Clock, hasPassed } from '../../infra/process/clock.ts';
 import { describe } from '../../infra/process/failure.ts';
 import type { Log } from '../../infra/process/log.ts';
-import type { CutOrigin } from '../../schemas/progress.ts';
+import { type CutOrigin, isProgress } from '../../schemas/progress.ts';
 import { AccessDenied } from '../kafka/access.ts';
 import type { FetchedBatch, Kafka, PartitionOffset } from '../kafka/port.ts';
 import type { Advance, HeldPartition } from './offset-table.ts';
@@ -74,8 +74,10 @@ export class ViewProgress {
   sift(batches: readonly FetchedBatch[]): readonly FetchedBatch[] {
     return batches.filter((batch) => {
       if (!this.#next.has(batch.topic)) return true;
-      for (const { key, value } of batch.records) {
-        const retracted = key === null ? null : this.#cuts.receive(key, value);
+      for (const record of batch.records) {
+        const { key, value } = record;
+        const isOurs = isProgress(record, this.#parts.log);
+        const retracted = key === null || !isOurs ? null : this.#cuts.receive(key, value);
         if (retracted !== null) this.#retracted.push(retracted);
       }
       this.#next.set(batch.topic, batch.nextOffset);

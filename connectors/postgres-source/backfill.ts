@@ -5,7 +5,7 @@ import { systemClock } from '../../infra/process/clock.ts';
 import { Failure, describe } from '../../infra/process/failure.ts';
 import { EXIT } from '../../infra/process/lifecycle.ts';
 import { type OptionSpecs, type Options, parseOptions } from '../../infra/process/options.ts';
-import { requiredText } from '../../infra/process/role-options.ts';
+import { httpUrl, postgresUrl, requiredText } from '../../infra/process/role-options.ts';
 import { askCopies, followCopy, progressText } from './copies/backfill-progress.ts';
 import {
   BACKFILL_MESSAGE,
@@ -27,7 +27,7 @@ const flag = z
 
 const OPTIONS = {
   databaseUrl: {
-    schema: requiredText.optional(),
+    schema: postgresUrl.optional(),
     help: "source database, with the source's own role and password: they sign the request",
     secret: true,
   },
@@ -40,7 +40,7 @@ const OPTIONS = {
   wait: { schema: flag, help: 'tell how the copy goes, until it is done', isSwitch: true },
   status: { schema: flag, help: 'ask for nothing: print the copies that are under way', isSwitch: true },
   sourceUrl: {
-    schema: z.url().default('http://127.0.0.1:8080'),
+    schema: httpUrl.default('http://127.0.0.1:8080'),
     help: "the source's HTTP port, for --wait and --status",
   },
 } as const satisfies OptionSpecs;

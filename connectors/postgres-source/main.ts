@@ -5,7 +5,7 @@ import { startHttpServer } from '../../infra/process/http-server.ts';
 import type { Log } from '../../infra/process/log.ts';
 import { Metrics } from '../../infra/process/metrics.ts';
 import type { OptionSpecs, Options } from '../../infra/process/options.ts';
-import { ROLE_OPTIONS, count, requiredText } from '../../infra/process/role-options.ts';
+import { ROLE_OPTIONS, count, postgresUrl, requiredText } from '../../infra/process/role-options.ts';
 import { runRole } from '../../infra/process/role.ts';
 import { keepYoungHeapSmall } from '../../infra/process/heap.ts';
 import { connectRegistry } from '../../schemas/serde/schema-registry.ts';
@@ -43,7 +43,7 @@ const OPTIONS = {
   ...KAFKA_SECURITY_OPTIONS,
   ...PRODUCER_OPTIONS,
   databaseUrl: {
-    schema: requiredText,
+    schema: postgresUrl,
     help: 'source database, postgres://user:password@host:port/name',
     secret: true,
   },

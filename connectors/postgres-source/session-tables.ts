@@ -89,7 +89,7 @@ async function copyLost(
   wantsCopy: (oid: number) => void,
 ): Promise<void> {
   const { progressTopic } = sourceNames(options);
-  const lost = await lostTopics(kafka, { progressTopic, slotName: options.slotName }, ends);
+  const lost = await lostTopics(kafka, { progressTopic, slotName: options.slotName }, ends, context.log);
   for (const table of tables) {
     const topic = book.topicOf(table);
     if (!lost.has(topic) || !copies.state.copied.includes(table.oid)) continue;

@@ -51,12 +51,15 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       );
       return;
     }
-    const page = options.pages?.[path ?? ''];
+    const { pages = {} } = options;
+    const page = Object.hasOwn(pages, path ?? '') ? pages[path ?? ''] : undefined;
     if (page !== undefined) return reply(200, `${JSON.stringify(page())}\n`, 'application/json');
     const notFound = (): void => reply(404, 'not found: /healthz, /readyz or /metrics\n');
     if (options.answer === undefined) return notFound();
     if (request.method !== 'GET') return reply(405, 'only GET\n');
-    options.answer(new URL(request.url ?? '/', 'http://localhost')).then(
+    const url = URL.parse(request.url ?? '/', 'http://localhost');
+    if (url === null) return reply(400, 'no path\n');
+    options.answer(url).then(
       (answer) =>
         answer === null
           ? notFound()

@@ -11,6 +11,18 @@ export const requiredText = z.string({ error: 'a value is required' }).min(1, 'a
 /** A whole number above 0. */
 export const count = z.coerce.number().int().positive();
 
+const HTTP = /^https?$/;
+const POSTGRES = /^postgres(ql)?$/;
+
+/** `http://host:port`, with a path or without. */
+export const httpUrl = z.url({ protocol: HTTP, error: 'http://host:port is expected' });
+
+/** As libpq has it; the message quotes nothing, since there may be a password in it. */
+export const postgresUrl = z.url({
+  protocol: POSTGRES,
+  error: 'postgres://user:password@host:port/name is expected',
+});
+
 /** `a, b` as a list; empty items do not count. */
 const commaSeparated = requiredText.transform((list) =>
   list
@@ -45,7 +57,7 @@ export const ROLE_OPTIONS = {
     envFallback: 'KAFKA_BOOTSTRAP_SERVERS',
   },
   schemaRegistryUrl: {
-    schema: requiredText,
+    schema: httpUrl,
     help: 'Confluent-compatible schema registry',
     envFallback: 'SCHEMA_REGISTRY_URL',
   },

@@ -71,9 +71,17 @@ export class AvroSerde<T> {
     return Buffer.from(this.#slab.subarray(0, end));
   }
 
-  /** Decodes a body that was written with this serde's own schema (a store's value). */
+  /**
+   * Decodes a body that was written with this serde's own schema (a store's value).
+   * @throws Failure `serde.corrupt_body` (stop)
+   */
   decodeBody(body: Buffer): T {
-    return this.#type.fromBuffer(body) as T;
+    try {
+      return this.#type.fromBuffer(body) as T;
+    } catch (error) {
+      const message = `${body.length} bytes are no body of a ${nameOf(this.schema)}`;
+      throw new Failure('serde.corrupt_body', 'stop', message, { cause: error });
+    }
   }
 
   /** The id of a writer's schema that must be {@link load}ed before this message can be decoded, or null. */

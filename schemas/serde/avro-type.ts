@@ -1,6 +1,7 @@
 import avro, { type Schema, type Type } from 'avsc';
 import type { AvroSchema } from '../avro-schema.ts';
 import { type Decimal, rescale } from '../decimal.ts';
+import { boundedCollection } from './bounded-collections.ts';
 import { exactLong } from './exact-long.ts';
 
 /** Avro `decimal` over bytes or a fixed: two's complement, big-endian, of the unscaled number. */
@@ -51,7 +52,8 @@ export function compileType(schema: AvroSchema): Type {
     {
       registry: {},
       logicalTypes: { decimal: DecimalType as never },
-      typeHook: (attributes: unknown) => (isLong(attributes) ? exactLong : undefined),
+      typeHook: (attributes: unknown, options: object) =>
+        isLong(attributes) ? exactLong : boundedCollection(attributes, options),
     } as never,
   );
 }

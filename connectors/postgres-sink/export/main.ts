@@ -6,7 +6,7 @@ import { Failure, describe } from '../../../infra/process/failure.ts';
 import { EXIT } from '../../../infra/process/lifecycle.ts';
 import { silentLog } from '../../../infra/process/log.ts';
 import { type OptionSpecs, type Options, parseOptions } from '../../../infra/process/options.ts';
-import { count, requiredText } from '../../../infra/process/role-options.ts';
+import { count, postgresUrl, requiredText } from '../../../infra/process/role-options.ts';
 import { parseTableName } from '../table-name.ts';
 import { openTarget } from '../target-session.ts';
 import { type DbtTable, dbtSources } from './dbt-sources.ts';
@@ -15,7 +15,7 @@ import { freshnessOf, readTable } from './table-catalog.ts';
 const COMMAND = 'node connectors/postgres-sink/export/main.ts dbt';
 
 const OPTIONS = {
-  targetUrl: { schema: requiredText, help: 'target database, postgres://..', secret: true },
+  targetUrl: { schema: postgresUrl, help: 'target database, postgres://..', secret: true },
   tables: {
     schema: requiredText.transform((list) => list.split(',').map((name) => name.trim())),
     help: 'target tables, schema.table, comma-separated',

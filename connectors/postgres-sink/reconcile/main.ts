@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { systemClock } from '../../../infra/process/clock.ts';
 import { Failure, describe } from '../../../infra/process/failure.ts';
 import { type OptionSpecs, type Options, parseOptions } from '../../../infra/process/options.ts';
-import { count, requiredText } from '../../../infra/process/role-options.ts';
+import { count, postgresUrl, requiredText } from '../../../infra/process/role-options.ts';
 import { parseTableName } from '../table-name.ts';
 import { openReadSession } from './read-session.ts';
 import { reconcile, totalOf } from './reconcile.ts';
@@ -18,8 +18,8 @@ const milliseconds = z.coerce.number().int().nonnegative();
 
 const OPTIONS = {
   sql: { schema: requiredText, help: 'file with the query over the source that the table stands for' },
-  sourceUrl: { schema: requiredText, help: 'source database, postgres://..; read only', secret: true },
-  targetUrl: { schema: requiredText, help: 'target database, postgres://..; read only', secret: true },
+  sourceUrl: { schema: postgresUrl, help: 'source database, postgres://..; read only', secret: true },
+  targetUrl: { schema: postgresUrl, help: 'target database, postgres://..; read only', secret: true },
   key: {
     schema: requiredText.transform((list) => list.split(',').map((name) => name.trim())).optional(),
     help: 'columns that tell rows apart, comma-separated; without it the primary key of the table',

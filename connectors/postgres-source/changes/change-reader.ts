@@ -1,6 +1,6 @@
 import { Failure } from '../../../infra/process/failure.ts';
 import type { Acker } from '../place/acker.ts';
-import { BACKEND, backendError } from '../wire/backend-message.ts';
+import { BACKEND, BAD_MESSAGE_FIX, backendError } from '../wire/backend-message.ts';
 import type { ChunkPublisher } from '../copies/chunk-publisher.ts';
 import { CHUNK_MESSAGE } from '../copies/chunk-windows.ts';
 import type { EventCounts } from '../publish/event-counts.ts';
@@ -21,6 +21,8 @@ import { HEADER_BYTES } from '../wire/wire-framer.ts';
 
 /** The three LSNs in front of a message: the first is its own place. */
 const LSNS_BYTES = 24;
+/** Header, type, the end of the WAL, the server's clock, whether it wants an answer. */
+const KEEPALIVE_BYTES = HEADER_BYTES + 18;
 
 export interface ChangeReaderOptions extends Omit<RowChangesOptions, 'outbox'> {
   readonly acker: Acker;
@@ -113,9 +115,12 @@ export class ChangeReader {
   }
 
   #copyData(segment: Buffer, at: number, end: number): void {
-    if (segment[at + HEADER_BYTES] === STREAM.xlogData)
+    if (segment[at + HEADER_BYTES] === STREAM.xlogData) {
+      if (at + XLOG_HEADER_BYTES >= end) throw cutShort('XLogData', end - at);
       return this.#pgoutput(segment, at + XLOG_HEADER_BYTES, end);
+    }
     if (segment[at + HEADER_BYTES] !== STREAM.keepalive) return;
+    if (at + KEEPALIVE_BYTES > end) throw cutShort('keepalive', end - at);
     this.#options.acker.keepalive(segment.readBigUInt64BE(at + HEADER_BYTES + 1));
     if (segment[at + HEADER_BYTES + 17] === 1) this.#options.onReplyAsked();
   }
@@ -126,7 +131,7 @@ export class ChangeReader {
     const { change } = this.#head;
     change.lsnHigh = int32At(segment, at - LSNS_BYTES);
     change.lsnLow = int32At(segment, at - LSNS_BYTES + 4);
-    switch (message.read(segment, at)) {
+    switch (message.read(segment, at, end)) {
       case PGOUTPUT.insert:
         if (message.relationOid === this.#options.events.outbox?.oid) this.#outboxRow(segment);
         else if (this.#isToTell(segment, at, end)) this.#rows.insert(message, segment, this.#head);
@@ -228,4 +233,10 @@ export class ChangeReader {
     const refused = this.#options.onBackfill(content);
     if (refused !== null) this.#shapes.announce(refused);
   }
+}
+
+function cutShort(name: string, bytes: number): Failure {
+  return new Failure('source.protocol', 'stop', `a ${name} message of the stream has ${bytes} bytes`, {
+    fix: BAD_MESSAGE_FIX,
+  });
 }

@@ -1,5 +1,7 @@
-import { type Relation, readRelation } from './relation.ts';
+import { Failure } from '../../../infra/process/failure.ts';
+import { BAD_MESSAGE_FIX } from '../wire/backend-message.ts';
 import { int32At } from '../wire/int32.ts';
+import { type Relation, readRelation, textEnd } from './relation.ts';
 import { Tuple, readTupleData } from './tuple.ts';
 
 /** Microseconds from 1970-01-01 to 2000-01-01, where Postgres starts to count. */
@@ -60,64 +62,76 @@ export class PgoutputReader {
   contentEnd = 0;
 
   /**
-   * Reads one message and returns its type byte, one of {@link PGOUTPUT}.
-   * @throws RangeError for a type that protocol 1 does not have, or for bytes that end early in a message without rows
+   * Reads one message, which ends at `end`, and returns its type byte, one of {@link PGOUTPUT}.
+   * @throws Failure `source.protocol` (stop) for a type that protocol 1 does not have, and for what its bytes do not hold
    */
-  read(buffer: Buffer, at: number): number {
-    const type = buffer[at] as number;
+  read(buffer: Buffer, at: number, end = buffer.length): number {
+    const type = buffer[at] ?? 0;
     this.type = type;
-    switch (type) {
-      case PGOUTPUT.insert:
-        this.relationOid = int32At(buffer, at + 1) >>> 0;
-        this.oldRow = 'none';
-        readTupleData(buffer, at + 6, this.newTuple);
-        break;
-      case PGOUTPUT.update:
-        this.#readUpdate(buffer, at);
-        break;
-      case PGOUTPUT.delete:
-        this.relationOid = buffer.readUInt32BE(at + 1);
-        this.oldRow = buffer[at + 5] === OLD_FULL ? 'full' : 'key';
-        readTupleData(buffer, at + 6, this.oldTuple);
-        break;
-      case PGOUTPUT.begin:
-        this.finalLsn = buffer.readBigUInt64BE(at + 1);
-        this.commitTs = buffer.readBigInt64BE(at + 9) + POSTGRES_EPOCH_MICROS;
-        this.xid = buffer.readUInt32BE(at + 17);
-        break;
-      case PGOUTPUT.commit:
-        this.finalLsn = buffer.readBigUInt64BE(at + 2);
-        this.endLsn = buffer.readBigUInt64BE(at + 10);
-        this.commitTs = buffer.readBigInt64BE(at + 18) + POSTGRES_EPOCH_MICROS;
-        break;
-      case PGOUTPUT.relation:
-        this.relation = readRelation(buffer, at + 1);
-        break;
-      case PGOUTPUT.truncate:
-        this.#readTruncate(buffer, at);
-        break;
-      case PGOUTPUT.message:
-        this.#readMessage(buffer, at);
-        break;
-      case PGOUTPUT.origin:
-        this.originLsn = buffer.readBigUInt64BE(at + 1);
-        this.originName = buffer.toString('utf8', at + 9, buffer.indexOf(0, at + 9));
-        break;
-      case PGOUTPUT.type:
-        break;
-      default:
-        throw new RangeError(`0x${type.toString(16)} is no message type of pgoutput protocol 1`);
+    try {
+      switch (type) {
+        case PGOUTPUT.insert:
+          this.relationOid = int32At(buffer, at + 1) >>> 0;
+          this.oldRow = 'none';
+          readTupleData(buffer, at + 6, this.newTuple, end);
+          break;
+        case PGOUTPUT.update:
+          this.#readUpdate(buffer, at, end);
+          break;
+        case PGOUTPUT.delete:
+          this.relationOid = int32At(buffer, at + 1) >>> 0;
+          this.oldRow = buffer[at + 5] === OLD_FULL ? 'full' : 'key';
+          readTupleData(buffer, at + 6, this.oldTuple, end);
+          break;
+        default:
+          this.#readOther(buffer.subarray(0, end), at, type);
+      }
+    } catch (error) {
+      throw badMessage(type, end - at, error);
     }
     return type;
   }
 
-  #readUpdate(buffer: Buffer, at: number): void {
+  /** A message without rows: some of each transaction, so that the message's own end may be the buffer's. */
+  #readOther(buffer: Buffer, at: number, type: number): void {
+    switch (type) {
+      case PGOUTPUT.begin:
+        this.finalLsn = buffer.readBigUInt64BE(at + 1);
+        this.commitTs = buffer.readBigInt64BE(at + 9) + POSTGRES_EPOCH_MICROS;
+        this.xid = buffer.readUInt32BE(at + 17);
+        return;
+      case PGOUTPUT.commit:
+        this.finalLsn = buffer.readBigUInt64BE(at + 2);
+        this.endLsn = buffer.readBigUInt64BE(at + 10);
+        this.commitTs = buffer.readBigInt64BE(at + 18) + POSTGRES_EPOCH_MICROS;
+        return;
+      case PGOUTPUT.relation:
+        this.relation = readRelation(buffer, at + 1);
+        return;
+      case PGOUTPUT.truncate:
+        this.#readTruncate(buffer, at);
+        return;
+      case PGOUTPUT.message:
+        this.#readMessage(buffer, at);
+        return;
+      case PGOUTPUT.origin:
+        this.originLsn = buffer.readBigUInt64BE(at + 1);
+        this.originName = buffer.toString('utf8', at + 9, textEnd(buffer, at + 9));
+        return;
+      case PGOUTPUT.type:
+        return;
+      default:
+        throw new RangeError('protocol 1 has no such type');
+    }
+  }
+
+  #readUpdate(buffer: Buffer, at: number, end: number): void {
     this.relationOid = int32At(buffer, at + 1) >>> 0;
     let offset = at + 5;
     const mark = buffer[offset];
     this.oldRow = mark === OLD_KEY ? 'key' : mark === OLD_FULL ? 'full' : 'none';
-    if (this.oldRow !== 'none') offset = readTupleData(buffer, offset + 1, this.oldTuple);
-    readTupleData(buffer, offset + 1, this.newTuple);
+    if (this.oldRow !== 'none') offset = readTupleData(buffer, offset + 1, this.oldTuple, end);
+    readTupleData(buffer, offset + 1, this.newTuple, end);
   }
 
   #readTruncate(buffer: Buffer, at: number): void {
@@ -130,9 +144,18 @@ export class PgoutputReader {
   /** Type, flags, LSN, prefix, length, content. */
   #readMessage(buffer: Buffer, at: number): void {
     this.transactional = buffer[at + 1] === 1;
-    const prefixEnd = buffer.indexOf(0, at + 10);
+    const prefixEnd = textEnd(buffer, at + 10);
     this.prefix = buffer.toString('utf8', at + 10, prefixEnd);
     this.contentStart = prefixEnd + 5;
     this.contentEnd = this.contentStart + buffer.readUInt32BE(prefixEnd + 1);
+    if (this.contentEnd > buffer.length) throw new RangeError(`its content ends at byte ${this.contentEnd}`);
   }
+}
+
+function badMessage(type: number, bytes: number, cause: unknown): Failure {
+  const name = `0x${type.toString(16)}`;
+  return new Failure('source.protocol', 'stop', `${bytes} bytes of type ${name} are no message of pgoutput`, {
+    cause,
+    fix: BAD_MESSAGE_FIX,
+  });
 }

@@ -19,18 +19,21 @@ export interface Relation {
   readonly columns: readonly RelationColumn[];
 }
 
-/** Reads the body of a Relation message that begins at `at` (behind its type byte). */
+/**
+ * Reads the body of a Relation message that begins at `at` (behind its type byte).
+ * @throws RangeError for what does not end with the bytes
+ */
 export function readRelation(buffer: Buffer, at: number): Relation {
   const oid = buffer.readUInt32BE(at);
-  const schemaEnd = buffer.indexOf(0, at + 4);
-  const tableEnd = buffer.indexOf(0, schemaEnd + 1);
+  const schemaEnd = textEnd(buffer, at + 4);
+  const tableEnd = textEnd(buffer, schemaEnd + 1);
   // An empty namespace stands for pg_catalog.
   const schema = buffer.toString('utf8', at + 4, schemaEnd) || 'pg_catalog';
   const count = buffer.readUInt16BE(tableEnd + 2);
   const columns: RelationColumn[] = [];
   let offset = tableEnd + 4;
   for (let i = 0; i < count; i++) {
-    const nameEnd = buffer.indexOf(0, offset + 1);
+    const nameEnd = textEnd(buffer, offset + 1);
     columns.push({
       name: buffer.toString('utf8', offset + 1, nameEnd),
       inIdentity: ((buffer[offset] ?? 0) & 1) === 1,
@@ -46,6 +49,13 @@ export function readRelation(buffer: Buffer, at: number): Relation {
     identity: String.fromCharCode(buffer[tableEnd + 1] ?? 0) as ReplicaIdentity,
     columns,
   };
+}
+
+/** The NUL behind a text. @throws RangeError where there is none */
+export function textEnd(buffer: Buffer, at: number): number {
+  const end = buffer.indexOf(0, at);
+  if (end < 0) throw new RangeError(`a text at byte ${at} of ${buffer.length} has no end`);
+  return end;
 }
 
 /** Equal text for relations that make equal events: Postgres sends a Relation again for reasons that change nothing. */

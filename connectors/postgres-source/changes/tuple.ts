@@ -1,3 +1,5 @@
+import { Failure } from '../../../infra/process/failure.ts';
+import { BAD_MESSAGE_FIX } from '../wire/backend-message.ts';
 import { int32At } from '../wire/int32.ts';
 
 /**
@@ -57,10 +59,12 @@ const KIND_TEXT = 0x74;
 /**
  * Reads TupleData at `at`, and gives the place behind it.
  * https://www.postgresql.org/docs/current/protocol-logicalrep-message-formats.html#PROTOCOL-LOGICALREP-MESSAGE-FORMATS-TUPLEDATA
- * @throws RangeError for a column kind that text mode does not have
+ * @throws RangeError for a column kind that text mode does not have, and for what does not end at or before `end`
  */
-export function readTupleData(buffer: Buffer, at: number, into: Tuple): number {
-  const count = buffer.readUInt16BE(at);
+export function readTupleData(buffer: Buffer, at: number, into: Tuple, end = buffer.length): number {
+  const count = at + 2 <= end ? buffer.readUInt16BE(at) : 0;
+  // Each column has its kind at least.
+  if (at + 2 + count > end) throw new RangeError(`a row of ${count} columns in ${end - at} bytes`);
   into.reset(count);
   let offset = at + 2;
   for (let column = 0; column < count; column++) {
@@ -68,6 +72,7 @@ export function readTupleData(buffer: Buffer, at: number, into: Tuple): number {
     if (kind === KIND_TEXT) {
       const start = offset + 4;
       offset = start + int32At(buffer, offset);
+      if (offset < start || offset > end) throw outOfBounds(column, offset - start, end - start);
       into.kinds[column] = CELL.text;
       into.starts[column] = start;
       into.ends[column] = offset;
@@ -75,13 +80,24 @@ export function readTupleData(buffer: Buffer, at: number, into: Tuple): number {
     else if (kind === KIND_UNCHANGED) into.kinds[column] = CELL.unchanged;
     else throw new RangeError(`column ${column} has kind 0x${(kind ?? 0).toString(16)}, expected n, u or t`);
   }
+  if (offset > end) throw outOfBounds(count, 0, end - offset);
   into.bytes = offset - at;
   return offset;
 }
 
-/** Reads the body of a DataRow at `at`: the answer to a SELECT in text format. */
-export function readDataRow(buffer: Buffer, at: number, into: Tuple): number {
-  const count = buffer.readUInt16BE(at);
+function outOfBounds(column: number, length: number, left: number): RangeError {
+  return new RangeError(`column ${column} claims ${length} bytes, there are ${left}`);
+}
+
+const DATA_LENGTH_BYTES = 4;
+
+/**
+ * Reads the body of a DataRow at `at`: the answer to a SELECT in text format.
+ * @throws Failure `source.protocol` (stop) for what does not end with the bytes
+ */
+export function readDataRow(buffer: Buffer, at: number, into: Tuple, end = buffer.length): number {
+  const count = at + 2 <= end ? buffer.readUInt16BE(at) : 0;
+  if (at + 2 + count * DATA_LENGTH_BYTES > end) throw badDataRow(count, end - at);
   into.reset(count);
   let offset = at + 2;
   for (let column = 0; column < count; column++) {
@@ -90,8 +106,20 @@ export function readDataRow(buffer: Buffer, at: number, into: Tuple): number {
     into.kinds[column] = length < 0 ? CELL.null : CELL.text;
     into.starts[column] = offset;
     if (length > 0) offset += length;
+    if (offset > end) throw badDataRow(count, end - at);
     into.ends[column] = offset;
   }
   into.bytes = offset - at;
   return offset;
+}
+
+function badDataRow(columns: number, bytes: number): Failure {
+  return new Failure(
+    'source.protocol',
+    'stop',
+    `a row of ${columns} columns does not fit its ${bytes} bytes`,
+    {
+      fix: BAD_MESSAGE_FIX,
+    },
+  );
 }

@@ -53,7 +53,13 @@ export function decodeBackfill(content: string, password: string): BackfillReque
 
 /** The password in a `postgres://` URL; empty where it has none. */
 export function passwordOf(databaseUrl: string): string {
-  return decodeURIComponent(new URL(databaseUrl).password);
+  const { password } = new URL(databaseUrl);
+  try {
+    return decodeURIComponent(password);
+  } catch {
+    // `pg` takes a percent sign that begins no code as it stands.
+    return password;
+  }
 }
 
 function sign({ action, oid, where }: BackfillRequest, password: string): Buffer {

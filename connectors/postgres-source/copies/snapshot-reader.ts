@@ -43,7 +43,7 @@ export class SnapshotReader {
     let at = start;
     while (at < segment.length && !batcher.full) {
       const end = at + 1 + segment.readInt32BE(at + 1);
-      if (segment[at] === BACKEND.dataRow) this.#row(segment, at + HEADER_BYTES);
+      if (segment[at] === BACKEND.dataRow) this.#row(segment, at + HEADER_BYTES, end);
       else if (segment[at] === BACKEND.ready) this.done = true;
       else if (segment[at] === BACKEND.error) this.error ??= backendError(segment, at, end);
       at = end;
@@ -53,9 +53,9 @@ export class SnapshotReader {
     return at;
   }
 
-  #row(segment: Buffer, at: number): void {
+  #row(segment: Buffer, at: number, end: number): void {
     const shared = this.#shared;
-    readDataRow(segment, at, this.#tuple);
+    readDataRow(segment, at, this.#tuple, end);
     this.rows++;
     const seq = ++shared.seq;
     const record = this.#encoder.row('r', segment, this.#tuple, null, shared.head, seq);

@@ -1,4 +1,5 @@
-import { type ProgressCut, decodeProgress } from '../../../schemas/progress.ts';
+import type { Log } from '../../../infra/process/log.ts';
+import { type ProgressCut, decodeProgress, isProgress } from '../../../schemas/progress.ts';
 import type { Kafka } from '../../kafka/port.ts';
 import type { EndOffsets } from './end-offsets.ts';
 import { readPartition } from './partition-reading.ts';
@@ -15,13 +16,15 @@ export async function lostTopics(
   kafka: Kafka,
   { progressTopic, slotName }: { readonly progressTopic: string; readonly slotName: string },
   ends: EndOffsets,
+  log: Log,
 ): Promise<ReadonlySet<string>> {
   let cut: Buffer = NO_CUT;
   await readPartition(
     kafka,
     progressTopic,
-    ({ key, value }) => {
-      if (value !== null && String(key) === slotName) cut = value;
+    (record) => {
+      const { key, value } = record;
+      if (value !== null && String(key) === slotName && isProgress(record, log)) cut = value;
     },
     CUT_OFFSETS_MAX,
   );

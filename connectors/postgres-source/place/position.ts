@@ -64,10 +64,17 @@ export function encodePosition(position: SourcePosition): Buffer {
   );
 }
 
-/** @throws ZodError when the bytes are no position of this version */
-export function decodePosition(bytes: Buffer): SourcePosition {
-  const { v: _, ...position } = positionJson.parse(JSON.parse(bytes.toString('utf8')));
-  return position;
+/** @throws Failure `source.position_unreadable` (stop): `what` is no position of this version */
+export function decodePosition(bytes: Buffer, what = 'a position'): SourcePosition {
+  try {
+    const { v: _, ...position } = positionJson.parse(JSON.parse(bytes.toString('utf8')));
+    return position;
+  } catch (error) {
+    throw new Failure('source.position_unreadable', 'stop', `${what} is unreadable`, {
+      cause: error,
+      fix: 'run the version of the source that wrote it; if somebody else has written it, see the README: a position that is lost',
+    });
+  }
 }
 
 /**
@@ -88,18 +95,5 @@ export async function readPosition(
   };
   await readPartition(kafka, topic, ({ key, value }) => read(key?.toString('utf8') ?? '', value));
   const { newest } = found;
-  if (newest === null) return null;
-  try {
-    return decodePosition(newest);
-  } catch (error) {
-    throw new Failure(
-      'source.position_unreadable',
-      'stop',
-      `the position of slot ${slot} in ${topic} is unreadable`,
-      {
-        cause: error,
-        fix: 'run the version of the source that wrote it',
-      },
-    );
-  }
+  return newest === null ? null : decodePosition(newest, `the position of slot ${slot} in ${topic}`);
 }

@@ -38,7 +38,7 @@ export class ToastPlaces {
     this.#steps = this.#rowSteps(valueSchema, columns, new Map());
   }
 
-  /** Reads a framed value with its headers. */
+  /** Reads a framed value with its headers. @throws RangeError, SyntaxError for what the source has not written */
   read(value: Buffer, headers: readonly Header[]): void {
     this.starts.fill(-1);
     this.unchanged.fill(0);

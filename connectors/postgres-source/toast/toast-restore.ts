@@ -140,14 +140,31 @@ class Replay {
     const { key: framedKey, value, headers } = record;
     if (framedKey === null) return null;
     const key = framedKey.subarray(FRAME_BYTES);
-    if (value === null) return goneEffect(table.topic, key);
-    const places = await this.#placesOf(table, topic, schemaIdOf(value));
-    if (places === null) return goneEffect(table.topic, key);
-    const effect = replayedEffect(table, places, { key, value, headers });
+    const schemaId = value === null ? null : framedId(value);
+    if (value === null || schemaId === null) return goneEffect(table.topic, key);
+    const places = await this.#placesOf(table, topic, schemaId);
+    const effect = places === null ? null : this.#replayed(table, places, record, { key, value, headers });
+    if (places === null || effect === null) return goneEffect(table.topic, key);
     const letter = this.#letters.get(topic)?.get(key.toString('latin1'));
     const isOld = since !== null && places.lsn < since;
     if (isOld || (letter !== undefined && letter >= places.lsn)) return goneEffect(table.topic, key);
     return effect;
+  }
+
+  /** Null for a value that something else has written: what the row had is not known then. */
+  #replayed(
+    table: ToastTable,
+    places: ToastPlaces,
+    { topic, partition, offset }: ConsumerRecord,
+    value: Parameters<typeof replayedEffect>[2],
+  ): ToastEffect | null {
+    try {
+      return replayedEffect(table, places, value);
+    } catch (error) {
+      if (!(error instanceof RangeError || error instanceof SyntaxError)) throw error;
+      this.#options.log.warn({ topic, partition, offset }, 'a value that cannot be read is passed over');
+      return null;
+    }
   }
 
   /** Null for values that something else has written. */
@@ -155,12 +172,13 @@ class Replay {
     const name = `${topic}/${schemaId}`;
     const known = this.#places.get(name);
     if (known !== undefined) return known;
-    const schema = await this.#options.registry.schemaById(schemaId);
     let places: ToastPlaces | null = null;
     try {
+      const schema = await this.#options.registry.schemaById(schemaId);
       places = new ToastPlaces(schema, table.shape.columns);
     } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
+      const isUnknown = error instanceof Failure && error.code === 'registry.not_found';
+      if (!(error instanceof RangeError) && !isUnknown) throw error;
       this.#options.log.warn({ topic, schemaId, reason: error.message }, 'values are passed over');
     }
     this.#places.set(name, places);
@@ -205,8 +223,16 @@ function addLetter(letters: Letters, { key, headers }: ConsumerRecord): number {
   if (own === undefined || key === null) return 0;
   const body = key.toString('latin1', FRAME_BYTES);
   const isNew = !own.has(body);
-  own.set(body, BigInt(header(TOMBSTONE_HEADERS.lsn)));
+  const lsn = header(TOMBSTONE_HEADERS.lsn);
+  // A letter of somebody else says nothing of our rows.
+  if (!/^\d{1,20}$/.test(lsn)) return 0;
+  own.set(body, BigInt(lsn));
   return isNew ? 1 : 0;
+}
+
+/** Null for bytes that are not framed. */
+function framedId(value: Buffer): number | null {
+  return value.length < FRAME_BYTES || value[0] !== 0 ? null : schemaIdOf(value);
 }
 
 async function exists(kafka: Kafka, topic: string): Promise<boolean> {

@@ -1,7 +1,8 @@
 import { type AvroField, type AvroSchema, isUnion } from '../../../schemas/avro-schema.ts';
 
 /**
- * A place in Avro bytes that moves on.
+ * A place in Avro bytes that moves on, never backwards: its readers throw RangeError where the bytes end, or say that
+ * there is more than can be.
  * https://avro.apache.org/docs/1.11.1/specification/#binary-encoding
  */
 export class AvroPlace {
@@ -31,27 +32,35 @@ export class AvroPlace {
   }
 
   text(): string {
-    const length = this.long();
-    this.at += length;
-    return this.buffer.toString('utf8', this.at - length, this.at);
+    const start = this.skipBytes();
+    return this.buffer.toString('utf8', start, this.at);
   }
 
   skipVarint(): void {
     while ((this.buffer.readUInt8(this.at++) & 0x80) !== 0);
   }
 
-  skipBytes(): void {
+  /** Gives the place where the bytes begin. */
+  skipBytes(): number {
     const length = this.long();
+    const start = this.at;
+    this.skip(length);
+    return start;
+  }
+
+  skip(length: number): void {
+    if (!(length >= 0 && length <= this.buffer.length - this.at))
+      throw new RangeError(`${length} bytes at byte ${this.at} of ${this.buffer.length}`);
     this.at += length;
   }
 
   /** Members of an array or a map, block by block. */
   skipBlocks(member: AvroSkip): void {
     for (let count = this.long(); count !== 0; count = this.long()) {
-      if (count < 0) {
-        const bytes = this.long();
-        this.at += bytes;
-      } else for (let i = 0; i < count; i++) member(this);
+      if (count < 0) this.skipBytes();
+      else if (count > this.buffer.length - this.at)
+        throw new RangeError(`${count} members in ${this.buffer.length - this.at} bytes`);
+      else for (let i = 0; i < count; i++) member(this);
     }
   }
 }
@@ -71,20 +80,24 @@ interface NamedRecord {
 
 const SKIPS: Readonly<Record<string, AvroSkip>> = {
   null: () => undefined,
-  boolean: (place) => void place.at++,
+  boolean: (place) => place.skip(1),
   int: (place) => place.skipVarint(),
   long: (place) => place.skipVarint(),
-  float: (place) => void (place.at += 4),
-  double: (place) => void (place.at += 8),
-  bytes: (place) => place.skipBytes(),
-  string: (place) => place.skipBytes(),
+  float: (place) => place.skip(4),
+  double: (place) => place.skip(8),
+  bytes: (place) => void place.skipBytes(),
+  string: (place) => void place.skipBytes(),
 };
 
 /** @throws RangeError for a type that Millrace does not write */
 export function avroSkip(schema: AvroSchema, names: AvroNames): AvroSkip {
   if (isUnion(schema)) {
     const branches = schema.map((branch) => avroSkip(branch, names));
-    return (place) => branches[place.long()]?.(place);
+    return (place) => {
+      const branch = branches[place.long()];
+      if (branch === undefined) throw new RangeError('a branch that the union does not have');
+      branch(place);
+    };
   }
   if (typeof schema === 'string') {
     const named = SKIPS[schema] ?? names.get(schema);
@@ -103,7 +116,7 @@ export function avroSkip(schema: AvroSchema, names: AvroNames): AvroSkip {
   if ('symbols' in schema) return (place) => place.skipVarint();
   if (schema.type === 'fixed') {
     const { size } = schema;
-    return (place) => void (place.at += size);
+    return (place) => place.skip(size);
   }
   return avroSkip(schema.type, names);
 }

@@ -104,11 +104,19 @@ export class RewriteWatch {
 function seenOf(kept: ReadonlyMap<string, Buffer>, prefix: string): Map<number, Seen> {
   const seen = new Map<number, Seen>();
   for (const [key, value] of kept) {
-    // What another version has written is looked at anew.
-    const parsed = key.startsWith(prefix) ? seenJson.safeParse(JSON.parse(value.toString('utf8'))) : null;
+    // What another version, or somebody else, has written is looked at anew.
+    const parsed = key.startsWith(prefix) ? seenJson.safeParse(jsonOrNull(value)) : null;
     if (parsed?.success === true) seen.set(parsed.data.storage.oid, parsed.data);
   }
   return seen;
+}
+
+function jsonOrNull(value: Buffer): unknown {
+  try {
+    return JSON.parse(value.toString('utf8')) as unknown;
+  } catch {
+    return null;
+  }
 }
 
 /** A slot's name has no slash. */

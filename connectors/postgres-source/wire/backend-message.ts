@@ -14,12 +14,17 @@ export const BACKEND = {
   rowDescription: 0x54,
 } as const;
 
+/** What to do about bytes that are no message. */
+export const BAD_MESSAGE_FIX =
+  'see that the server is PostgreSQL 15 to 18, and that nothing between it and the source changes bytes';
+
 /** An ErrorResponse as an Error with Postgres's `code` (SQLSTATE), the shape that `pg`'s own errors have. */
 export function backendError(segment: Buffer, start: number, end: number): Error & { readonly code: string } {
   const fields = new Map<string, string>();
   let offset = start + HEADER_BYTES;
   while (offset < end && segment[offset] !== 0) {
     const textEnd = segment.indexOf(0, offset + 1);
+    if (textEnd < 0 || textEnd >= end) break;
     fields.set(String.fromCharCode(segment[offset] ?? 0), segment.toString('utf8', offset + 1, textEnd));
     offset = textEnd + 1;
   }

@@ -40,7 +40,7 @@ export async function answerQuery(
     }
     if (area !== 'state') return null;
     if (store === undefined) return { status: 200, body: await queries.ask(describeState) };
-    const question = STORE_QUESTIONS[verb ?? ''];
+    const question = Object.hasOwn(STORE_QUESTIONS, verb ?? '') ? STORE_QUESTIONS[verb ?? ''] : undefined;
     if (question === undefined || rest.length > 0)
       throw refusal('unknown_path', 'no such question', 'ask /state/STORE/get, /range or /windows');
     const name = decoded(store);

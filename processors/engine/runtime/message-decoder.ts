@@ -73,12 +73,15 @@ export function repartitionDecoder(topic: PlanRepartition, serdes: BodySerdes): 
   };
 }
 
-/** @throws Failure `engine.undecodable` (stop): the header is missing, so somebody else wrote the record */
+/** @throws Failure `engine.undecodable` (stop): the header is missing or no time, so somebody else wrote the record */
 export function eventTimeHeader(record: ConsumerRecord): number {
   return located(record, () => {
     const header = record.headers.find(({ key }) => key === EVENT_TIME_HEADER)?.value;
     if (header === undefined || header === null) throw new TypeError(`no header ${EVENT_TIME_HEADER}`);
-    return Number(header.toString('latin1'));
+    const time = Number(header.toString('latin1'));
+    if (header.length === 0 || !Number.isSafeInteger(time))
+      throw new TypeError(`${EVENT_TIME_HEADER} is no time`);
+    return time;
   });
 }
 

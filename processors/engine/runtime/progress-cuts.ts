@@ -1,6 +1,7 @@
 import type { FetchedBatch, Kafka, PartitionOffset } from '../../../connectors/kafka/port.ts';
+import type { Log } from '../../../infra/process/log.ts';
 import { progressTopicName } from '../../../schemas/change-event.ts';
-import { type ProgressCut, decodeProgress } from '../../../schemas/progress.ts';
+import { type ProgressCut, decodeProgress, isProgress } from '../../../schemas/progress.ts';
 import type { StreamTask } from './stream-task.ts';
 
 /** Cuts that wait until a task has come to them; of more the oldest are forgotten, since the newer ones say more. */
@@ -13,21 +14,23 @@ const MICROS_PER_MILLI = 1_000n;
  */
 export class ProgressCuts {
   readonly #topic: string;
+  readonly #log: Log;
   #next: number;
   #waiting: ProgressCut[] = [];
   /** Milliseconds, by task. */
   readonly #told = new WeakMap<StreamTask, number>();
 
-  private constructor(topic: string, position: number) {
+  private constructor(topic: string, position: number, log: Log) {
     this.#topic = topic;
+    this.#log = log;
     this.#next = position;
   }
 
   /** From the next cut on: one comes every second. */
-  static async open(kafka: Kafka, prefix: string): Promise<ProgressCuts> {
+  static async open(kafka: Kafka, prefix: string, log: Log): Promise<ProgressCuts> {
     const topic = progressTopicName(prefix);
     const [end = 0] = await kafka.listOffsets([{ topic, partition: 0 }], 'high-watermark');
-    return new ProgressCuts(topic, end);
+    return new ProgressCuts(topic, end, log);
   }
 
   /** Where the fetcher has to go on reading. */
@@ -38,7 +41,9 @@ export class ProgressCuts {
   /** Takes a batch of the progress topic; returns false when it is of another one. */
   receive(batch: FetchedBatch): boolean {
     if (batch.topic !== this.#topic) return false;
-    for (const { value } of batch.records) if (value !== null) this.#waiting.push(decodeProgress(value));
+    for (const record of batch.records)
+      if (record.value !== null && isProgress(record, this.#log))
+        this.#waiting.push(decodeProgress(record.value));
     this.#waiting = this.#waiting.slice(-WAITING_MAX);
     this.#next = batch.nextOffset;
     return true;

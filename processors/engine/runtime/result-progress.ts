@@ -3,7 +3,7 @@ import type { Clock } from '../../../infra/process/clock.ts';
 import { describe } from '../../../infra/process/failure.ts';
 import type { Log } from '../../../infra/process/log.ts';
 import { progressTopicName } from '../../../schemas/change-event.ts';
-import { type ProgressCut, encodeCutOrigin, encodeProgress } from '../../../schemas/progress.ts';
+import { type ProgressCut, encodeCutOrigin, encodeProgress, isProgress } from '../../../schemas/progress.ts';
 import { TABLE_CONFIG } from '../../../schemas/topic.ts';
 import { type FedTopic, fedTopics } from '../plan/fed-topics.ts';
 import type { Application } from './application.ts';
@@ -75,7 +75,7 @@ class ResultProgress implements Disposable {
 
   /** For as long as this process is the one to do it. */
   async #speak(): Promise<void> {
-    const { kafka, sourceTopic, resultTopic, applicationId, fed, isSpeaker, clock } = this.#parts;
+    const { kafka, sourceTopic, resultTopic, applicationId, fed, isSpeaker, clock, log } = this.#parts;
     const written = new Set(fed.map(({ name }) => name));
     const read = new Set(fed.flatMap(({ feeders }) => [...feeders]).filter((name) => !written.has(name)));
     const upstream = new UpstreamCuts(applicationId, [...read]);
@@ -87,7 +87,7 @@ class ResultProgress implements Disposable {
     const under = new Map<string, StageCut>();
     const told = new Map<string, bigint>();
     while (isSpeaker() && !this.#stopping.signal.aborted) {
-      take(await fetcher.poll(under.size > 0 ? 0 : POLL_MAX_MS), upstream);
+      take(await fetcher.poll(under.size > 0 ? 0 : POLL_MAX_MS), upstream, log);
       this.#begin(upstream, under, told, lookups);
       for (const [source, stage] of under) {
         const offsets = await stage.follow();
@@ -158,6 +158,7 @@ async function readTail(kafka: Kafka, fetcher: Fetcher, topics: readonly string[
   );
 }
 
-function take(batches: readonly FetchedBatch[], upstream: UpstreamCuts): void {
-  for (const { records } of batches) for (const record of records) upstream.receive(record);
+function take(batches: readonly FetchedBatch[], upstream: UpstreamCuts, log: Log): void {
+  for (const { records } of batches)
+    for (const record of records) if (isProgress(record, log)) upstream.receive(record);
 }

@@ -137,7 +137,7 @@ async function runMember(
   log.info({ entries: globals.entries }, 'global tables loaded');
 
   await using home = (options.openHome ?? memoryHome)();
-  const cuts = await ProgressCuts.open(kafka, options.topicPrefix);
+  const cuts = await ProgressCuts.open(kafka, options.topicPrefix, log);
   await using fetcher = kafka.openFetcher(FETCH);
   const pending = new PendingOutput();
   const badRecords = badRecordsOf(application, pending);

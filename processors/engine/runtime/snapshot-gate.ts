@@ -1,7 +1,7 @@
 import type { Kafka } from '../../../connectors/kafka/port.ts';
 import type { Log } from '../../../infra/process/log.ts';
 import { progressTopicName } from '../../../schemas/change-event.ts';
-import { decodeProgress } from '../../../schemas/progress.ts';
+import { decodeProgress, isProgress } from '../../../schemas/progress.ts';
 
 /** Longest wait for the next part, milliseconds: the signal is looked at this often. */
 const POLL_MAX_MS = 500;
@@ -23,7 +23,8 @@ export async function waitForSnapshot(
   let told = false;
   while (!signal.aborted) {
     for (const batch of await fetcher.poll(POLL_MAX_MS)) {
-      const cut = batch.records.find((record) => record.value !== null)?.value ?? null;
+      const cut =
+        batch.records.find((record) => record.value !== null && isProgress(record, log))?.value ?? null;
       if (cut === null) continue;
       log.info({ endLsn: String(decodeProgress(cut).endLsn) }, 'the source has its snapshot');
       return;

@@ -1,6 +1,8 @@
-import type { FetchedBatch, PartitionOffset } from '../../../connectors/kafka/port.ts';
+import type { ConsumerRecord, FetchedBatch, PartitionOffset } from '../../../connectors/kafka/port.ts';
+import { Failure } from '../../../infra/process/failure.ts';
 import type { StateStore } from '../state/store.ts';
 import type { TaskState } from '../state/task-state.ts';
+import { placeOf } from './dead-letter.ts';
 
 /** What a record counts for beside its bytes: many small ones take more memory than these. */
 const RECORD_BYTES = 200;
@@ -90,13 +92,17 @@ export class TaskReplica {
     if (followed !== undefined) followed.end = end;
   }
 
-  /** Takes a batch of one of its changelogs; of another topic it takes nothing. */
+  /**
+   * Takes a batch of one of its changelogs; of another topic it takes nothing.
+   * @throws Failure `engine.changelog_unreadable` (stop)
+   */
   apply({ topic, records, nextOffset, lastStableOffset }: FetchedBatch, now: number): void {
     const followed = this.#stores.find((each) => each.topic === topic);
     if (followed === undefined) return;
-    for (const { key, value } of records) {
+    for (const record of records) {
+      const { key, value } = record;
       if (key === null) continue;
-      followed.store.restore(key, value);
+      restoreRecord(followed.store, record, key);
       this.#unwrittenBytes += RECORD_BYTES + key.length + (value?.length ?? 0);
     }
     followed.offset = nextOffset;
@@ -121,5 +127,22 @@ export class TaskReplica {
   #checkpoint(): { changelogs: Record<string, number>; time: number } {
     const changelogs = Object.fromEntries(this.#stores.map(({ store, offset }) => [store.name, offset]));
     return { changelogs, time: this.#time };
+  }
+}
+
+function restoreRecord(store: StateStore, record: ConsumerRecord, key: Buffer): void {
+  try {
+    store.restore(key, record.value);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new Failure(
+      'engine.changelog_unreadable',
+      'stop',
+      `the record at ${placeOf(record)} is none of store ${store.name}: somebody else writes into its changelog`,
+      {
+        cause: error,
+        fix: 'see who writes there, then build the state anew from the input topics: node processors/reset.ts',
+      },
+    );
   }
 }

@@ -1,3 +1,4 @@
+import { Failure } from '../../../infra/process/failure.ts';
 import type { KeyValueStore } from './store.ts';
 import { TIME_BYTES, readTime, writeTime } from './time-bytes.ts';
 
@@ -58,15 +59,29 @@ export function encodeRow(body: Buffer, time: number, commitTime: number): Buffe
   return bytes;
 }
 
-/** Event time of an encoded row. */
+/** Event time of an encoded row. @throws Failure `engine.bad_row` (stop) */
 export function rowTime(bytes: Buffer): number {
+  if (bytes.length < HEAD_BYTES) throw badRow(bytes);
   return readTime(bytes, 0);
 }
 
+/** @throws Failure `engine.bad_row`, `serde.corrupt_body` (stop): somebody else has written into the changelog */
 export function decodeRow(bytes: Buffer, serde: BodySerde): TableRow {
+  if (bytes.length < HEAD_BYTES) throw badRow(bytes);
   return {
     value: serde.decodeBody(bytes.subarray(HEAD_BYTES)),
     time: rowTime(bytes),
     commitTime: readTime(bytes, TIME_BYTES),
   };
+}
+
+function badRow(bytes: Buffer): Failure {
+  return new Failure(
+    'engine.bad_row',
+    'stop',
+    `a stored row has ${bytes.length} bytes, its times alone ${HEAD_BYTES}`,
+    {
+      fix: 'see who writes into the changelog; then build the state anew: node processors/reset.ts',
+    },
+  );
 }

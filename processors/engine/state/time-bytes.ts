@@ -8,6 +8,7 @@ export function writeTime(target: Buffer, time: number, at: number): void {
   target.writeUInt32BE(time >>> 0, at + 4);
 }
 
+/** @throws RangeError where fewer bytes are left */
 export function readTime(source: Buffer, at: number): number {
   return source.readInt32BE(at) * HIGH + source.readUInt32BE(at + 4);
 }

@@ -15,10 +15,14 @@ export function windowKey(key: Buffer, time: number, seq: number): Buffer {
   return bytes;
 }
 
-/** The parts of an entry's changelog key, or null for the clock. The key is a copy. */
+/**
+ * The parts of an entry's changelog key, or null for the clock. The key is a copy.
+ * @throws RangeError for what is neither: taken for a clock, it could make everything late
+ */
 export function parseWindowKey(bytes: Buffer): { key: Buffer; time: number; seq: number } | null {
+  if (bytes.equals(CLOCK_KEY)) return null;
   const keyBytes = bytes.length - SUFFIX_BYTES;
-  if (keyBytes < 0) return null;
+  if (keyBytes < 0) throw new RangeError(`${bytes.length} bytes are no key of a window store`);
   return {
     key: Buffer.from(bytes.subarray(0, keyBytes)),
     time: readTime(bytes, keyBytes),

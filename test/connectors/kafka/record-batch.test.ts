@@ -209,3 +209,43 @@ test('batches of other clients are read: nulls, headers, gzip', () => {
     ['k2', ['h', '2']],
   ]);
 });
+
+test('lengths that do not fit into each other are a corrupt batch, whatever the checksum says', () => {
+  const corrupt = expect.objectContaining({ code: 'kafka.corrupt_batch', order: 'stop' });
+  const failureOf = (batch: Buffer): unknown => {
+    try {
+      return decode(batch).records.map(told);
+    } catch (error) {
+      return error;
+    }
+  };
+  const one = plain(1);
+  const count = 2 ** 31 - 1;
+  expect(failureOf(patched(one, (copy) => copy.writeInt32BE(count, 57)))).toEqual(corrupt);
+  expect(failureOf(patched(one, (copy) => copy.writeInt32BE(-1, 57)))).toEqual(corrupt);
+  // The record's own length: -1 leads back to itself, for as many times as the count says.
+  expect(
+    failureOf(
+      patched(one, (copy) => {
+        copy[61] = 1;
+        copy.writeInt32BE(count, 57);
+      }),
+    ),
+  ).toEqual(corrupt);
+  expect(failureOf(patched(one, (copy) => copy.writeInt32BE(-1, 23)))).toEqual(corrupt);
+  for (const length of [0, -1, 20, 2 ** 31 - 1]) {
+    const claims = Buffer.from(one);
+    claims.writeInt32BE(length, 8);
+    expect(failureOf(claims)).toEqual(corrupt);
+  }
+});
+
+test('headers end with their record, and a number of them that cannot be there is not believed', () => {
+  const [{ headers } = { headers: [] }] = decode(plain(2)).records;
+  expect(headers).toEqual([]);
+  const batch = plain(1);
+  const lying = patched(batch, (copy) => (copy[copy.length - 1] = 0x7e));
+  const [record] = decode(lying).records;
+  expect(record?.value?.toString()).toBe('v0');
+  expect(() => record?.headers).toThrow(expect.objectContaining({ code: 'kafka.corrupt_headers' }));
+});

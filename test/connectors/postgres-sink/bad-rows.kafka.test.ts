@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { AvroRecord } from '../../../schemas/avro-schema.ts';
+import { frame } from '../../../schemas/serde/wire-format.ts';
 import { type SinkFixture, KEY, createSinkFixture } from './sink-fixture.ts';
 import type { Entry, TopicWriter } from './topic-writer.ts';
 
@@ -52,6 +53,10 @@ test('bad rows go to the dead-letter table with their reason, and the rest of th
     [{ id: 24 }, null],
   ]);
   await writer.writeRaw(Buffer.from('no frame'), Buffer.from('no frame'));
+  await writer.writeRaw(
+    frame(2 ** 31 - 1, Buffer.from('key')),
+    frame(2 ** 31 - 1, Buffer.from('of no schema')),
+  );
   await writer.write([row(25, 2)]);
   const sink = await fixture.start(['t'], { deadLetters: { perBatchMax: 10, totalMax: 10 } });
   await expect
@@ -75,8 +80,9 @@ test('bad rows go to the dead-letter table with their reason, and the rest of th
     ['3', '2', '23502', null, 'name', 'public.t', '6', null],
     ['4', '2', '22021', null, null, 'public.t', '6', String.raw`nul \u0000 is not ` + '\uFFFD'],
     [null, null, null, null, null, 'public.t', '8', null],
+    [null, null, null, null, null, 'public.t', '8', null],
   ]);
-  expect(await sink.metrics.text()).toContain('millrace_dlq_records_total{table="public.t"} 4');
+  expect(await sink.metrics.text()).toContain('millrace_dlq_records_total{table="public.t"} 5');
   await sink.stop();
 });
 

@@ -30,6 +30,8 @@ test('columns that were not sent are the ones of the header, or those with the p
   expect(unavailable(row, header('["d"]'))).toEqual(['d']);
   expect(() => unavailable(row, header('no list'))).toThrow(SyntaxError);
   expect(withoutPlaceholders(row)).toEqual({ ...row, a: null, b: null, c: null });
+  for (const json of ['5', 'null', '{"a":1}', '[1]'])
+    expect(() => unavailable(row, header(json)), json).toThrow(SyntaxError);
 });
 
 test('an event is at the LSN of its change, a row of a snapshot at none', () => {

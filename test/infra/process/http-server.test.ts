@@ -1,3 +1,4 @@
+import { get } from 'node:http';
 import { expect, test } from 'vitest';
 import { startHttpServer } from '../../../infra/process/http-server.ts';
 import { METRIC, Metrics } from '../../../infra/process/metrics.ts';
@@ -59,4 +60,24 @@ test('a port that is taken is a mistake in the options, with the port and the wa
     message: `the HTTP server cannot listen on port ${first.port} of 127.0.0.1`,
     fix: expect.stringContaining('--http-port') as string,
   });
+});
+
+test('a request without a path is refused, and the server goes on', async () => {
+  const metrics = new Metrics();
+  await using server = await startHttpServer({
+    port: 0,
+    host: '127.0.0.1',
+    metrics,
+    readiness: () => null,
+    pages: {},
+    answer: () => Promise.resolve(null),
+  });
+  const ask = (path: string): Promise<number | undefined> =>
+    new Promise((resolve, reject) => {
+      get({ port: server.port, host: '127.0.0.1', path, agent: false }, (reply) => {
+        reply.resume();
+        resolve(reply.statusCode);
+      }).on('error', reject);
+    });
+  expect([await ask('//'), await ask('/healthz')]).toEqual([400, 200]);
 });

@@ -109,5 +109,24 @@ test('oids and transaction ids are unsigned', () => {
 });
 
 test('a message of a later protocol is refused', () => {
-  expect(() => new PgoutputReader().read(Buffer.from('S', 'latin1'), 0)).toThrow(RangeError);
+  expect(() => new PgoutputReader().read(Buffer.from('S', 'latin1'), 0)).toThrow('no message of pgoutput');
+});
+
+test('a message that reaches into the one behind it is refused', () => {
+  const bytes = (hex: string): Buffer => Buffer.from(hex, 'hex');
+  const neighbour = bytes(CAPTURED.insert);
+  const refused = expect.objectContaining({ code: 'source.protocol', order: 'stop' });
+  const longer = {
+    'a value': '490000400f4e0002740000001037740000000161',
+    'a value that leads backwards': '490000400f4e000274fffffff037740000000161',
+    'more columns': '490000400f4efffe740000000137740000000161',
+    'the content of a message': '4d010000000001be4358707265000000004f626f6479',
+    'a text without an end': '520000400f7075626c6963',
+    'tables of a truncate': '54ffffffff000000400f',
+    'a commit cut short': '43000000000001be5a28',
+  };
+  for (const [what, hex] of Object.entries(longer)) {
+    const segment = Buffer.concat([bytes(hex), neighbour, neighbour]);
+    expect(() => new PgoutputReader().read(segment, 0, bytes(hex).length), what).toThrow(refused);
+  }
 });

@@ -114,3 +114,10 @@ test('columns stand in the field after of an envelope, whose record is named aga
 test('a schema that is none of ours is refused', () => {
   expect(() => new ToastPlaces('string', [])).toThrow(RangeError);
 });
+
+test('bytes that the source has not written are out of range, and lead neither backwards nor on for ever', () => {
+  const places = new ToastPlaces({ type: 'record', name: 'V', fields: COLUMNS }, [column(3, 'string')]);
+  // b null, then a list: a block of minus two bytes; a million million items; a string of minus one byte.
+  for (const hex of ['00020103', '0002feffffffff3f00', '0002020201000000', '00', '04'])
+    expect(() => places.read(frame(1, Buffer.from(hex, 'hex')), []), hex).toThrow(RangeError);
+});

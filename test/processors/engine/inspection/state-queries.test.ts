@@ -88,3 +88,12 @@ test.each([
 test('other paths are not its business', async () => {
   expect(await running().get('/other')).toBe(null);
 });
+
+test('what every object has is no question', async () => {
+  const { get } = running();
+  for (const verb of ['constructor', 'toString', '__proto__'])
+    expect(await get(`/state/users/${verb}`), verb).toMatchObject({
+      status: 404,
+      body: { error: 'unknown_path' },
+    });
+});

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { FetchedBatch } from '../../../../connectors/kafka/port.ts';
 import { TaskReplica } from '../../../../processors/engine/runtime/task-replica.ts';
 import { memoryHome } from '../../../../processors/engine/state/task-state.ts';
+import type { WindowStore } from '../../../../processors/engine/state/store.ts';
 import type { Checkpoint, TaskState } from '../../../../processors/engine/state/task-state.ts';
 
 const plan = { name: 'totals', kind: 'key-value', key: 'string', value: 'long', changelog: true } as const;
@@ -69,4 +70,25 @@ test('until it is at the end a replica is as old as it was when it began: tombst
     { checkpoint: { changelogs: { totals: 6 }, inputs: {}, time: OPENED }, durable: false },
     { checkpoint: { changelogs: { totals: 10 }, inputs: { lines: 5 }, time: NOW }, durable: true },
   ]);
+});
+
+test("a stranger's record in the changelog of a window store is refused by its place, and is no clock", async () => {
+  const windows = { name: 'w', kind: 'window', key: 'string', value: 'long', changelog: true } as const;
+  const state = await memoryHome().open('0_1', [windows]);
+  const store = state.stores.get('w') as WindowStore;
+  const replica = new TaskReplica({
+    id: '0_1',
+    partition: 1,
+    state,
+    stores: [{ store, topic: 'totals-changelog', offset: 0, end: 1 }],
+    from: 'beginning',
+    time: OPENED,
+  });
+  expect(() => replica.apply(batch(['key'], 8), NOW)).toThrow(
+    expect.objectContaining({
+      code: 'engine.changelog_unreadable',
+      message: expect.stringContaining('totals-changelog[1] offset 7'),
+    }),
+  );
+  expect(store.streamTime).toBe(Number.NEGATIVE_INFINITY);
 });
