@@ -2,6 +2,7 @@ import { argv, env } from 'node:process';
 import { z } from 'zod';
 import { systemClock } from '../../infra/process/clock.ts';
 import { describe } from '../../infra/process/failure.ts';
+import { keepOldHeapClose, keepYoungHeapSmall } from '../../infra/process/heap.ts';
 import { startHttpServer } from '../../infra/process/http-server.ts';
 import type { Log } from '../../infra/process/log.ts';
 import { Metrics } from '../../infra/process/metrics.ts';
@@ -109,6 +110,8 @@ async function runSink(options: Options<typeof SPECS>, log: Log, signal: AbortSi
   await sink.run(signal);
 }
 
+keepYoungHeapSmall();
+keepOldHeapClose();
 await runRole(
   {
     name: 'sink',

@@ -26,6 +26,9 @@ import { ViewProgress } from './view-progress.ts';
 /** How long a poll waits for records, and so how soon a rebalance or a stop is noticed when idle. */
 const POLL_MAX_MS = 200;
 
+/** Records that are fetched and not written, bytes: a few batches ahead of Postgres. */
+const FETCHED_BYTES_MAX = 16 * 1024 * 1024;
+
 /** A target that is away is waited for, however long; readiness tells. */
 const BACKOFF: BackoffPolicy = { initialMs: 50, maxMs: 5_000, attemptsMax: Number.POSITIVE_INFINITY };
 
@@ -161,7 +164,7 @@ export class Sink {
     const ownership = new Ownership(this.#options.sinkName, kafka);
     const lag = new LagReport(kafka, clock, log);
     const { groupId, groupInstanceId, sessionTimeoutMs } = this.#options;
-    await using fetcher = kafka.openFetcher();
+    await using fetcher = kafka.openFetcher({ bufferedBytesMax: FETCHED_BYTES_MAX });
     await using member = await kafka.joinGroup({
       groupId,
       ...(groupInstanceId === undefined ? {} : { groupInstanceId }),
