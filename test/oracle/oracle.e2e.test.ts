@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
 import { systemClock } from '../../infra/process/clock.ts';
+import { findJava } from '../../infra/local/java.ts';
+import { thisMachine } from '../../infra/local/machine.ts';
 import { hasKcat } from '../support/kcat.ts';
 import { runOracle } from './oracle.ts';
 
@@ -7,8 +9,12 @@ const FRESH_SEED = Math.floor(Math.random() * 1_000_000);
 const SECONDS = 20;
 const TEST_MAX_MS = 600_000;
 
-test.skipIf(!hasKcat()).each([7, FRESH_SEED])(
-  'after faults everywhere every target equals its SQL over the source, seed %i',
+/** It breaks servers as processes of this machine, also where the other tests have theirs in containers. */
+const java = await findJava(thisMachine());
+const missing = [...('problem' in java ? ['Java'] : []), ...(hasKcat() ? [] : ['kcat'])].join(', ');
+
+test.skipIf(missing !== '').each([7, FRESH_SEED])(
+  `after faults everywhere every target equals its SQL over the source, seed %i${missing && ` (not here: ${missing})`}`,
   async (seed) => {
     const lines: string[] = [];
     const stop = new AbortController();
