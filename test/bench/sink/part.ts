@@ -1,3 +1,4 @@
+import { medianOfKnown, partsWith } from '../bench-parts.ts';
 import { median } from '../figures.ts';
 
 /** Most rows of a transaction. */
@@ -33,25 +34,17 @@ export interface PartFigures extends PartRun {
   readonly runs: number;
 }
 
-/** Every part that has one of the words in its name, between hyphens; all of them when there are no words. */
-export function chosenParts(words: readonly string[]): ReadonlySet<Part> {
-  const isChosen = (part: string): boolean =>
-    words.length === 0 || words.some((word) => `-${part}-`.includes(`-${word}-`));
-  return new Set(PARTS.filter(isChosen));
-}
+/** {@link partsWith} of {@link PARTS}. */
+export const chosenParts = (words: readonly string[]): ReadonlySet<Part> => partsWith(PARTS, words);
 
 export function mediansOf(runs: readonly PartRun[]): PartFigures {
-  const middle = (values: readonly (number | null | undefined)[]): number | null => {
-    const known = values.filter((value) => value !== null && value !== undefined);
-    return known.length === 0 ? null : median(known);
-  };
-  const first = middle(runs.map(({ rssMib }) => rssMib?.[0]));
-  const last = middle(runs.map(({ rssMib }) => rssMib?.[1]));
+  const first = medianOfKnown(runs.map(({ rssMib }) => rssMib?.[0]));
+  const last = medianOfKnown(runs.map(({ rssMib }) => rssMib?.[1]));
   return {
     rowsPerSecond: median(runs.map(({ rowsPerSecond }) => rowsPerSecond)),
-    cpuMicrosPerRow: middle(runs.map(({ cpuMicrosPerRow }) => cpuMicrosPerRow)),
+    cpuMicrosPerRow: medianOfKnown(runs.map(({ cpuMicrosPerRow }) => cpuMicrosPerRow)),
     postgresMicrosPerRow: median(runs.map(({ postgresMicrosPerRow }) => postgresMicrosPerRow)),
-    peakMib: middle(runs.map(({ peakMib }) => peakMib)),
+    peakMib: medianOfKnown(runs.map(({ peakMib }) => peakMib)),
     rssMib: first === null || last === null ? null : [first, last],
     runs: runs.length,
   };

@@ -1,3 +1,4 @@
+import { tableLine } from '../bench-parts.ts';
 import type { Figure } from '../figures.ts';
 import { type Aim, aimLine } from '../source/report.ts';
 import { type Part, type PartFigures, SIZES } from './part.ts';
@@ -102,12 +103,6 @@ const HEADS = [
   'runs',
 ] as const;
 
-const tableLine = (cells: readonly string[]): string =>
-  cells
-    .map((cell, i) => (i === 0 ? cell.padEnd(COLUMNS[0]) : cell.padStart(COLUMNS[i] ?? 0)))
-    .join('  ')
-    .trimEnd();
-
 export function sinkTable(results: Results): string {
   const lines = [...results].map(([part, figures]) => {
     const { ceiling, two, peer } = rivalsOf(part);
@@ -116,7 +111,7 @@ export function sinkTable(results: Results): string {
       return found === null ? '' : `${found.toFixed(2)}${unit}`;
     };
     const { rssMib } = figures;
-    return tableLine([
+    return tableLine(COLUMNS, [
       part,
       String(Math.round(figures.rowsPerSecond)),
       to(ceiling),
@@ -129,7 +124,7 @@ export function sinkTable(results: Results): string {
       String(figures.runs),
     ]);
   });
-  return [tableLine(HEADS), ...lines].join('\n');
+  return [tableLine(COLUMNS, HEADS), ...lines].join('\n');
 }
 
 /** The aims of which there are figures. */

@@ -1,3 +1,4 @@
+import { medianOfKnown, partsWith } from '../bench-parts.ts';
 import { median } from '../figures.ts';
 
 /** Transactions of so many rows. */
@@ -40,24 +41,16 @@ export interface PartFigures extends PartRun {
   readonly runs: number;
 }
 
-/** Every part that has one of the words in its name, between hyphens; all of them when there are no words. */
-export function chosenParts(words: readonly string[]): ReadonlySet<Part> {
-  const isChosen = (part: string): boolean =>
-    words.length === 0 || words.some((word) => `-${part}-`.includes(`-${word}-`));
-  return new Set(PARTS.filter(isChosen));
-}
+/** {@link partsWith} of {@link PARTS}. */
+export const chosenParts = (words: readonly string[]): ReadonlySet<Part> => partsWith(PARTS, words);
 
 export function mediansOf(runs: readonly PartRun[]): PartFigures {
-  const middle = (values: readonly (number | null | undefined)[]): number | null => {
-    const known = values.filter((value) => value !== null && value !== undefined);
-    return known.length === 0 ? null : median(known);
-  };
-  const first = middle(runs.map(({ rssMib }) => rssMib?.[0]));
-  const last = middle(runs.map(({ rssMib }) => rssMib?.[1]));
+  const first = medianOfKnown(runs.map(({ rssMib }) => rssMib?.[0]));
+  const last = medianOfKnown(runs.map(({ rssMib }) => rssMib?.[1]));
   return {
     rowsPerSecond: median(runs.map(({ rowsPerSecond }) => rowsPerSecond)),
-    cpuMicrosPerRow: middle(runs.map(({ cpuMicrosPerRow }) => cpuMicrosPerRow)),
-    peakMib: middle(runs.map(({ peakMib }) => peakMib)),
+    cpuMicrosPerRow: medianOfKnown(runs.map(({ cpuMicrosPerRow }) => cpuMicrosPerRow)),
+    peakMib: medianOfKnown(runs.map(({ peakMib }) => peakMib)),
     ...(first === null || last === null ? {} : { rssMib: [first, last] as const }),
     runs: runs.length,
   };

@@ -1,3 +1,4 @@
+import { tableLine } from '../bench-parts.ts';
 import type { Figure } from '../figures.ts';
 import type { Part, PartFigures } from './part.ts';
 import { SIZES } from './part.ts';
@@ -92,12 +93,6 @@ const HEADS = [
   'runs',
 ] as const;
 
-const tableLine = (cells: readonly string[]): string =>
-  cells
-    .map((cell, i) => (i === 0 ? cell.padEnd(COLUMNS[0]) : cell.padStart(COLUMNS[i] ?? 0)))
-    .join('  ')
-    .trimEnd();
-
 /** One line per part, in the order that they ran. */
 export function sourceTable(results: Results): string {
   const lines = [...results].map(([part, figures]) => {
@@ -108,7 +103,7 @@ export function sourceTable(results: Results): string {
       mine === null || theirs === null || theirs === undefined
         ? ''
         : `${(lessIsBetter ? theirs / mine : mine / theirs).toFixed(2)}x`;
-    return tableLine([
+    return tableLine(COLUMNS, [
       part,
       String(Math.round(figures.rowsPerSecond)),
       ceiling === undefined ? '' : (figures.rowsPerSecond / ceiling.rowsPerSecond).toFixed(2),
@@ -120,7 +115,7 @@ export function sourceTable(results: Results): string {
       String(figures.runs),
     ]);
   });
-  return [tableLine(HEADS), ...lines].join('\n');
+  return [tableLine(COLUMNS, HEADS), ...lines].join('\n');
 }
 
 /** The aims of which there are figures. */
